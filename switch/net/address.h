@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// MAC and IP addresses as values in wire order, with their text forms. Parsing accepts only the whole
+// text (RFC 4291, RFC 5952 for output) and returns nullopt otherwise. Any thread.
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace podswitch {
+
+struct MacAddress {
+  std::array<uint8_t, 6> bytes{};
+
+  static std::optional<MacAddress> parse(std::string_view text);
+  std::string to_string() const;
+
+  bool is_zero() const { return as_u64() == 0; }
+  bool is_multicast() const { return (bytes[0] & 1) != 0; }  // also true for broadcast
+  // The six bytes in the low 48 bits, as a little-endian load gives them.
+  uint64_t as_u64() const {
+    uint64_t v = 0;
+    std::memcpy(&v, bytes.data(), bytes.size());
+    return v;
+  }
+  static MacAddress from_u64(uint64_t v) {
+    MacAddress mac;
+    std::memcpy(mac.bytes.data(), &v, mac.bytes.size());
+    return mac;
+  }
+  friend bool operator==(const MacAddress&, const MacAddress&) = default;
+  friend auto operator<=>(const MacAddress&, const MacAddress&) = default;
+};
+static_assert(sizeof(MacAddress) == 6);
+
+struct Ipv4Address {
+  std::array<uint8_t, 4> bytes{};
+
+  static std::optional<Ipv4Address> parse(std::string_view text);
+  std::string to_string() const;
+  uint32_t raw() const {  // as it lies on the wire
+    uint32_t v;
+    std::memcpy(&v, bytes.data(), sizeof v);
+    return v;
+  }
+  bool is_unspecified() const { return raw() == 0; }
+  friend bool operator==(const Ipv4Address&, const Ipv4Address&) = default;
+  friend auto operator<=>(const Ipv4Address&, const Ipv4Address&) = default;
+};
+static_assert(sizeof(Ipv4Address) == 4);
+
+struct Ipv6Address {
+  std::array<uint8_t, 16> bytes{};
+
+  static std::optional<Ipv6Address> parse(std::string_view text);
+  std::string to_string() const;
+  bool is_unspecified() const { return *this == Ipv6Address{}; }
+  bool is_multicast() const { return bytes[0] == 0xff; }
+  bool is_link_local() const { return bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80; }
+  // The link-local address that RFC 4291 appendix A makes of a MAC (EUI-64).
+  static Ipv6Address link_local_of(const MacAddress& mac);
+  // ff02::1:ffXX:XXXX, RFC 4291 section 2.7.1.
+  static Ipv6Address solicited_node_of(const Ipv6Address& target);
+  friend bool operator==(const Ipv6Address&, const Ipv6Address&) = default;
+  friend auto operator<=>(const Ipv6Address&, const Ipv6Address&) = default;
+};
+static_assert(sizeof(Ipv6Address) == 16);
+
+// Either family. IPv4 is held in the IPv4-mapped form, so that one key serves both.
+struct IpAddress {
+  Ipv6Address v6{};
+
+  IpAddress() = default;
+  explicit IpAddress(const Ipv4Address& v4);
+  explicit IpAddress(const Ipv6Address& address) : v6(address) {}
+
+  static std::optional<IpAddress> parse(std::string_view text);
+  std::string to_string() const;
+  bool is_v4() const;
+  Ipv4Address v4() const;  // only when is_v4()
+  friend bool operator==(const IpAddress&, const IpAddress&) = default;
+  friend auto operator<=>(const IpAddress&, const IpAddress&) = default;
+};
+
+}  // namespace podswitch

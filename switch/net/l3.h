@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// A bounded look at an IPv4 or IPv6 header, its extension headers and its fragment fields, on the first
+// segment of a packet. Called by the worker that owns the packet.
+#pragma once
+
+#include <rte_mbuf.h>
+
+#include <cstdint>
+#include <optional>
+
+namespace podswitch::net {
+
+inline constexpr int kMaxExtensionHeaders = 8;
+
+struct L3 {
+  uint32_t end;        // of the IP packet, in bytes from the frame's start; never beyond the frame
+  uint16_t l4_offset;  // bytes from the frame's start; never beyond `end` or the first segment
+  uint8_t protocol;    // of what is at l4_offset
+  bool is_fragment;    // RFC 6946's atomic fragments too
+  bool is_first;       // holds the start of layer 4: not a fragment, or the one at offset 0
+  bool has_routing;    // an IPv6 routing header: the destination may not be the final one
+
+  uint32_t l4_length() const { return end - l4_offset; }
+};
+
+// nullopt: truncated, wrong, or more than the above (nothing that a sane sender makes). `ether_type` other
+// than IPv4 and IPv6 is nullopt too.
+std::optional<L3> inspect_l3(const rte_mbuf& packet, uint16_t ether_type, uint16_t l3_offset) noexcept;
+
+}  // namespace podswitch::net
