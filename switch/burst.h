@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// A burst: packets received together from one port, and what the stages have found out about each.
+// Owned by the worker that received it, on that worker's stack or in its locals.
+#pragma once
+
+#include <rte_mbuf.h>
+#include <rte_prefetch.h>
+
+#include <array>
+#include <cstdint>
+
+#include "switch/drop_reason.h"
+#include "switch/ids.h"
+
+namespace podswitch {
+
+inline constexpr uint16_t kBurstSize = 32;
+
+enum class Verdict : uint8_t {
+  Undecided,
+  Forward,  // to meta.out_port
+  Flood,    // to every other member of meta.fid
+  Drop,     // because of meta.reason
+};
+
+struct PacketMeta {
+  uint64_t source;       // FDB key
+  uint64_t destination;  // FDB key
+  PortId out_port;
+  Fid fid;
+  uint16_t ether_type;  // host order; that of the payload, behind all tags
+  uint16_t l3_offset;   // bytes from the start of the frame, behind all tags
+  Verdict verdict;
+  DropReason reason;
+
+  void drop(DropReason why) noexcept {
+    verdict = Verdict::Drop;
+    reason = why;
+  }
+  void forward(PortId port) noexcept {
+    verdict = Verdict::Forward;
+    out_port = port;
+  }
+};
+static_assert(sizeof(PacketMeta) <= 64);
+
+struct Burst {
+  PortId in_port = kNoPort;
+  uint16_t count = 0;
+  std::array<rte_mbuf*, kBurstSize> packets;
+  std::array<PacketMeta, kBurstSize> meta;
+};
+
+// Runs `work(mbuf, meta)` for every packet whose fate is still open.
+template <typename Work>
+inline void for_each_undecided(Burst& burst, Work&& work) noexcept {
+  for (uint16_t i = 0; i < burst.count; ++i)
+    if (burst.meta[i].verdict == Verdict::Undecided) work(*burst.packets[i], burst.meta[i]);
+}
+
+}  // namespace podswitch

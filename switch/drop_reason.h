@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one list of reasons: why a packet was dropped, or why it was forwarded but something about it was
+// refused (Disposition::Forwarded). A row here makes the enum, the counter, the metric label, the CLI
+// text and the README's table. Plain data, any thread.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace podswitch {
+
+enum class Disposition : uint8_t { Dropped, Forwarded };
+
+// clang-format off
+#define PODSWITCH_REASONS(X)                                                                                     \
+  X(Malformed,        malformed,          Dropped,   "frame is shorter than its headers say, or a length in it is wrong") \
+  X(SourceMacInvalid, source_mac_invalid, Dropped,   "source MAC is a group address or all zeros")                \
+  X(VlanTagged,       vlan_tagged,        Dropped,   "tagged frame on an untagged or access port")               \
+  X(VlanUntagged,     vlan_untagged,      Dropped,   "untagged frame on a trunk port")                           \
+  X(VlanNotAllowed,   vlan_not_allowed,   Dropped,   "VLAN is not in the trunk port's list")                     \
+  X(OffloadInvalid,   offload_invalid,    Dropped,   "the sender's checksum or segmentation request does not fit the frame") \
+  X(GuardMac,         guard_mac,          Dropped,   "source MAC is not the port's")                             \
+  X(GuardIpv4,        guard_ipv4,         Dropped,   "IPv4 source is not one of the port's addresses")           \
+  X(GuardIpv6,        guard_ipv6,         Dropped,   "IPv6 source is not one of the port's addresses")           \
+  X(GuardArp,         guard_arp,          Dropped,   "ARP sender is not one of the port's addresses")            \
+  X(GuardNd,          guard_nd,           Dropped,   "neighbour discovery for an address that is not the port's, or a router's message") \
+  X(GuardEtherType,   guard_ether_type,   Dropped,   "port with IP addresses sent neither IPv4, IPv6 nor ARP")   \
+  X(MacOfOtherPort,   mac_of_other_port,  Dropped,   "source MAC was given to another port")                     \
+  X(ReservedGroup,    reserved_group,     Dropped,   "link-local group 01:80:c2:00:00:0x, never forwarded by a bridge") \
+  X(GatewayNotRouted, gateway_not_routed, Dropped,   "sent to the gateway, which only answers ARP, neighbour discovery and ping") \
+  X(SamePort,         same_port,          Dropped,   "destination lives on the port of origin")                  \
+  X(NoOtherPort,      no_other_port,      Dropped,   "flooded, but the network has no other port")               \
+  X(PortDown,         port_down,          Dropped,   "egress port is down")                                      \
+  X(MtuExceeded,      mtu_exceeded,       Dropped,   "frame is larger than the egress port's MTU")               \
+  X(TxFull,           tx_full,            Dropped,   "egress queue is full")                                     \
+  X(NoBuffer,         no_buffer,          Dropped,   "no packet buffer left to copy or segment into")            \
+  X(FdbFull,          fdb_full,           Forwarded, "source MAC not learned: the table is full")                \
+  X(FdbPortLimit,     fdb_port_limit,     Forwarded, "source MAC not learned: the port has learned its limit")
+// clang-format on
+
+enum class DropReason : uint8_t {
+#define PODSWITCH_ENUM(id, name, disposition, text) id,
+  PODSWITCH_REASONS(PODSWITCH_ENUM)
+#undef PODSWITCH_ENUM
+      Count
+};
+
+inline constexpr size_t kReasonCount = static_cast<size_t>(DropReason::Count);
+
+struct ReasonInfo {
+  std::string_view name;  // metric label and CLI text
+  Disposition disposition;
+  std::string_view text;
+};
+
+inline constexpr std::array<ReasonInfo, kReasonCount> kReasons{{
+#define PODSWITCH_INFO(id, name, disposition, text) {#name, Disposition::disposition, text},
+    PODSWITCH_REASONS(PODSWITCH_INFO)
+#undef PODSWITCH_INFO
+}};
+
+constexpr const ReasonInfo& info(DropReason reason) {
+  return kReasons[static_cast<size_t>(reason)];
+}
+
+}  // namespace podswitch

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the stages of one worker may write: its counters, and what it learned. Owned by the worker.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "switch/burst.h"
+#include "switch/counters.h"
+#include "switch/fdb.h"
+#include "switch/spsc_ring.h"
+
+namespace podswitch {
+
+// "This MAC was seen on that port": posted by a worker, applied by the housekeeping thread.
+struct LearnEvent {
+  uint64_t key;  // FDB key
+  PortId port;
+};
+using LearnRing = SpscRing<LearnEvent, 8192>;
+
+struct Local {
+  Fdb* fdb = nullptr;
+  PortCounterTable* ports = nullptr;
+  LearnRing* learned = nullptr;
+  uint32_t now_seconds = 0;  // the switch's clock: seconds since it started, plus one
+  // Keys posted not long ago, by hash: so that a flow's every packet does not post until the
+  // housekeeping thread has written the table. Forgotten once a second.
+  std::array<uint64_t, 256> posted{};
+  uint32_t posted_second = 0;
+  Counter learn_queue_full;  // events lost: the packet floods, and its next one posts again
+};
+
+}  // namespace podswitch

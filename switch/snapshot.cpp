@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "switch/snapshot.h"
+
+#include <bit>
+#include <set>
+#include <stdexcept>
+
+namespace podswitch {
+
+Fid FidMap::get(const std::string& network, uint16_t vlan) {
+  const auto [it, is_new] = fids_.try_emplace({network, vlan}, static_cast<Fid>(names_.size()));
+  if (!is_new) return it->second;
+  if (names_.size() >= kNoFid) {
+    fids_.erase(it);
+    throw std::length_error("more than 65534 pairs of network and VLAN since the daemon started");
+  }
+  names_.emplace_back(network, vlan);
+  return it->second;
+}
+
+uint64_t AddressTable::hash(Fid fid, const IpAddress& ip) noexcept {
+  uint64_t high, low;
+  std::memcpy(&high, ip.v6.bytes.data(), 8);
+  std::memcpy(&low, ip.v6.bytes.data() + 8, 8);
+  const auto product = static_cast<unsigned __int128>(low ^ 0x9e3779b97f4a7c15ULL) *
+                       ((high ^ uint64_t{fid} << 48) * 2 + 0xbf58476d1ce4e5b9ULL);
+  return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
+}
+
+void AddressTable::build(const std::vector<std::tuple<Fid, IpAddress, Owner>>& entries) {
+  slots_.assign(std::bit_ceil(entries.size() * 2 + 2), Slot{});
+  size_ = 0;
+  for (const auto& [fid, ip, owner] : entries) {
+    size_t i = hash(fid, ip) & (slots_.size() - 1);
+    while (slots_[i].fid != kNoFid && !(slots_[i].fid == fid && slots_[i].ip == ip))
+      i = (i + 1) & (slots_.size() - 1);
+    if (slots_[i].fid == kNoFid) ++size_;
+    slots_[i] = Slot{ip, fid, owner};
+  }
+}
+
+const AddressTable::Owner* AddressTable::find(Fid fid, const IpAddress& ip) const noexcept {
+  for (size_t i = hash(fid, ip) & (slots_.size() - 1); slots_[i].fid != kNoFid;
+       i = (i + 1) & (slots_.size() - 1))
+    if (slots_[i].fid == fid && slots_[i].ip == ip) return &slots_[i].owner;
+  return nullptr;
+}
+
+namespace {
+
+std::unique_ptr<Guard> make_guard(const BridgePort& port) {
+  if (port.allow_spoofing || (!port.mac && port.ips.empty())) return nullptr;
+  auto guard = std::make_unique<Guard>();
+  if (port.mac) guard->mac = port.mac->as_u64();
+  guard->check_ip = !port.ips.empty();
+  for (const IpAddress& ip : port.ips) {
+    if (ip.is_v4())
+      guard->v4.push_back(ip.v4());
+    else
+      guard->v6.push_back(ip.v6);
+  }
+  if (port.mac) guard->v6.push_back(Ipv6Address::link_local_of(*port.mac));
+  return guard;
+}
+
+// The (filtering id, VLAN) pairs that a port is a member of.
+std::vector<Fid> member_fids(const BridgePort& port, FidMap& fids) {
+  std::vector<Fid> members;
+  for_each_vlan(port.vlan, [&](uint16_t vlan) { members.push_back(fids.get(port.network, vlan)); });
+  return members;
+}
+
+void add_port(Snapshot& snapshot, const BridgePort& port, const std::vector<Fid>& members) {
+  PortView& view = snapshot.ports.at(port.id);
+  view.present = true;
+  view.vlan_mode = port.vlan.mode;
+  view.owns_mac = port.mac.has_value() && !port.allow_spoofing;
+  view.allow_spoofing = port.allow_spoofing;
+  view.mtu = port.mtu;
+  if (auto guard = make_guard(port)) {
+    view.guard = guard.get();
+    snapshot.guards.push_back(std::move(guard));
+  }
+  if (port.vlan.mode != VlanMode::Trunk) {
+    view.fid = members.front();
+    return;
+  }
+  snapshot.has_trunks = true;
+  auto table = std::make_unique<std::array<Fid, kVlanCount>>();
+  table->fill(kNoFid);
+  for (size_t i = 0; i < members.size(); ++i) (*table)[port.vlan.trunk[i]] = members[i];
+  view.trunk_fids = table->data();
+  snapshot.trunk_tables.push_back(std::move(table));
+}
+
+}  // namespace
+
+std::unique_ptr<Snapshot> compile_snapshot(const std::vector<BridgePort>& ports, const Gateway& gateway,
+                                           FidMap& fids) {
+  auto snapshot = std::make_unique<Snapshot>();
+  snapshot->gateway_mac = gateway.mac;
+  snapshot->has_gateway = !gateway.ips.empty();
+  snapshot->ports.resize(kMaxPorts);
+  std::vector<std::tuple<Fid, IpAddress, AddressTable::Owner>> addresses;
+  std::set<Fid> used;
+  for (const BridgePort& port : ports) {
+    const std::vector<Fid> members = member_fids(port, fids);
+    add_port(*snapshot, port, members);
+    snapshot->fids.resize(fids.size());
+    for (const Fid fid : members) {
+      used.insert(fid);
+      snapshot->fids[fid].vlan = fids.name(fid).second;
+      snapshot->fids[fid].members.push_back(port.id);
+      if (!port.mac) continue;
+      for (const IpAddress& ip : port.ips)
+        addresses.emplace_back(fid, ip, AddressTable::Owner{*port.mac, port.id});
+    }
+  }
+  for (const Fid fid : used)
+    for (const IpAddress& ip : gateway.ips)
+      addresses.emplace_back(fid, ip, AddressTable::Owner{gateway.mac, kNoPort});
+  snapshot->addresses.build(addresses);
+  return snapshot;
+}
+
+}  // namespace podswitch

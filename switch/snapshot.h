@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the stages read: every port's bridging rules, the members of each filtering id, the addresses
+// that the switch answers for. Compiled on the configuration thread, immutable once published, read by
+// the workers, freed after a grace period.
+#pragma once
+
+#include <rte_mbuf.h>
+#include <array>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "switch/ids.h"
+#include "switch/net/address.h"
+
+namespace podswitch {
+
+inline constexpr uint16_t kVlanCount = 4096;
+
+enum class VlanMode : uint8_t {
+  Untagged,  // tagged frames are dropped
+  Access,    // as Untagged, inside the VLAN
+  Trunk,     // only frames tagged with a VLAN of the list
+};
+
+struct VlanConfig {
+  VlanMode mode = VlanMode::Untagged;
+  uint16_t access = 0;               // Access: 1..4094
+  std::vector<uint16_t> trunk = {};  // Trunk: 1..4094, sorted, unique
+  friend bool operator==(const VlanConfig&, const VlanConfig&) = default;
+};
+
+// Calls `visit` with each VLAN that a port is a member of; 0 stands for untagged.
+template <typename Visit>
+void for_each_vlan(const VlanConfig& vlan, Visit&& visit) {
+  if (vlan.mode == VlanMode::Untagged) visit(uint16_t{0});
+  if (vlan.mode == VlanMode::Access) visit(vlan.access);
+  if (vlan.mode == VlanMode::Trunk)
+    for (const uint16_t id : vlan.trunk) visit(id);
+}
+
+// One port as the configuration thread describes it to the compiler.
+struct BridgePort {
+  PortId id = kNoPort;
+  std::string network = "default";
+  VlanConfig vlan = {};
+  std::optional<MacAddress> mac = {};
+  std::vector<IpAddress> ips = {};
+  uint16_t mtu = 1500;  // bytes of layer 3
+  bool allow_spoofing = false;
+};
+
+// What a port with addresses may send from.
+struct Guard {
+  uint64_t mac = 0;  // as_u64(), 0: any
+  bool check_ip = false;
+  std::vector<Ipv4Address> v4;
+  std::vector<Ipv6Address> v6;  // the link-local address made of the MAC included
+};
+
+struct PortView {
+  bool present = false;
+  VlanMode vlan_mode = VlanMode::Untagged;
+  bool owns_mac = false;  // all its frames carry its one static MAC, so there is nothing to learn
+  bool allow_spoofing = false;
+  Fid fid = kNoFid;  // Untagged and Access
+  uint16_t mtu = 0;
+  const Guard* guard = nullptr;     // nullptr: not guarded
+  const Fid* trunk_fids = nullptr;  // Trunk: by VLAN id, kNoFid where not allowed
+};
+static_assert(sizeof(PortView) <= 32);
+
+struct FidView {
+  uint16_t vlan = 0;  // the tag that trunk members see
+  std::vector<PortId> members;
+};
+
+// Addresses the switch answers ARP and neighbour solicitations for. Open addressing, built once.
+class AddressTable {
+ public:
+  struct Owner {
+    MacAddress mac;
+    PortId port;  // kNoPort: the gateway
+  };
+  void build(const std::vector<std::tuple<Fid, IpAddress, Owner>>& entries);
+  const Owner* find(Fid fid, const IpAddress& ip) const noexcept;
+  size_t size() const { return size_; }
+
+ private:
+  struct Slot {
+    IpAddress ip;
+    Fid fid = kNoFid;  // kNoFid: free
+    Owner owner{};
+  };
+  static uint64_t hash(Fid fid, const IpAddress& ip) noexcept;
+  std::vector<Slot> slots_;  // size is a power of two, at most half full
+  size_t size_ = 0;
+};
+
+struct Snapshot {
+  MacAddress gateway_mac;    // the switch's own
+  bool has_gateway = false;  // some gateway address is configured
+  bool has_trunks = false;
+  std::vector<PortView> ports;  // kMaxPorts of them, by PortId
+  std::vector<FidView> fids;    // by Fid
+  AddressTable addresses;
+  // What PortView points into.
+  std::vector<std::unique_ptr<Guard>> guards;
+  std::vector<std::unique_ptr<std::array<Fid, kVlanCount>>> trunk_tables;
+};
+
+// The tag control information that a trunk member sees: the VLAN, and the priority that the frame had
+// (parse keeps it in vlan_tci; 0 when it came untagged).
+inline uint16_t trunk_tag(const rte_mbuf& packet, const FidView& fid) noexcept {
+  constexpr uint16_t kPriorityMask = 0xf000;  // PCP and DEI
+  return static_cast<uint16_t>(fid.vlan | (packet.vlan_tci & kPriorityMask));
+}
+
+// Gives networks and (network, VLAN) pairs their numbers and keeps them for the daemon's life, because
+// FDB entries name them. Configuration thread only.
+class FidMap {
+ public:
+  // Throws std::length_error when all 65,534 are taken.
+  Fid get(const std::string& network, uint16_t vlan);
+  // The network and VLAN behind a number that get() gave out.
+  const std::pair<std::string, uint16_t>& name(Fid fid) const { return names_.at(fid); }
+  size_t size() const { return names_.size(); }
+
+ private:
+  std::map<std::pair<std::string, uint16_t>, Fid> fids_;
+  std::vector<std::pair<std::string, uint16_t>> names_{
+      {"", 0}};  // 0 is never given out: an FDB key of 0 is free
+};
+
+struct Gateway {
+  MacAddress mac;
+  std::vector<IpAddress> ips;
+};
+
+// Configuration thread. Ports' ids are unique and below kMaxPorts.
+std::unique_ptr<Snapshot> compile_snapshot(const std::vector<BridgePort>& ports, const Gateway& gateway,
+                                           FidMap& fids);
+
+}  // namespace podswitch
