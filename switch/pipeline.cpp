@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "switch/pipeline.h"
+
+#include "switch/stages/stages.h"
+
+namespace podswitch {
+
+void run_pipeline(Burst& burst, const Snapshot& snapshot, Local& local) noexcept {
+  stages::parse(burst, snapshot, local);
+  stages::guard(burst, snapshot, local);
+  stages::learn(burst, snapshot, local);
+  stages::answer(burst, snapshot, local);
+  stages::forward(burst, snapshot, local);
+  stages::rewrite(burst, snapshot, local);
+}
+
+}  // namespace podswitch

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// The packet path of the switch: from a received burst to a verdict on each packet. Run by workers.
+#pragma once
+
+#include "switch/burst.h"
+#include "switch/local.h"
+#include "switch/snapshot.h"
+
+namespace podswitch {
+
+// In: in_port, count, packets. Out: meta, with a verdict other than Undecided on each.
+void run_pipeline(Burst& burst, const Snapshot& snapshot, Local& local) noexcept;
+
+}  // namespace podswitch

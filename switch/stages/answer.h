@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the files of the answer stage share. Each function turns a request into its reply in place and sends
+// it back to where it came from, drops it when it is wrong, or leaves it undecided when it is not the
+// switch's to answer. Called by a worker on its own packets.
+#pragma once
+
+#include <rte_mbuf.h>
+
+#include "switch/burst.h"
+#include "switch/net/headers.h"
+#include "switch/offload.h"
+#include "switch/snapshot.h"
+
+namespace podswitch::stages {
+
+// Whose requests a packet may reach: a broadcast every port's, one sent to the gateway only the gateway's.
+enum class Asked : uint8_t { Everyone, Gateway };
+
+// The owner of `ip`, unless it is the asker itself (what it hears about its own address would be a
+// conflict) or was not asked.
+inline const AddressTable::Owner* owner_to_answer_for(const Snapshot& snapshot, Fid fid, const IpAddress& ip,
+                                                      PortId asker, Asked asked) noexcept {
+  const AddressTable::Owner* owner = snapshot.addresses.find(fid, ip);
+  if (owner == nullptr || owner->port == asker) return nullptr;
+  if (asked == Asked::Gateway && owner->port != kNoPort) return nullptr;
+  return owner;
+}
+
+inline void send_back(rte_mbuf& packet, PacketMeta& meta, PortId port, const MacAddress& from,
+                      const MacAddress& to) noexcept {
+  auto* ether = rte_pktmbuf_mtod(&packet, net::EtherHeader*);
+  ether->destination = to;
+  ether->source = from;
+  clear_offload_request(packet);
+  meta.forward(port);
+}
+
+void answer_arp(rte_mbuf& packet, PacketMeta& meta, PortId asker, Asked asked,
+                const Snapshot& snapshot) noexcept;
+void answer_solicitation(rte_mbuf& packet, PacketMeta& meta, PortId asker, Asked asked,
+                         const Snapshot& snapshot) noexcept;
+// Echo requests to the gateway, whole or in fragments.
+void answer_ping4(rte_mbuf& packet, PacketMeta& meta, PortId asker, const Snapshot& snapshot) noexcept;
+void answer_ping6(rte_mbuf& packet, PacketMeta& meta, PortId asker, const Snapshot& snapshot) noexcept;
+
+}  // namespace podswitch::stages

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// Ping to the gateway. Every fragment of an echo request goes back by itself, so that nothing has to be
+// reassembled: only the first one holds the type and the checksum.
+#include <utility>
+
+#include "switch/net/checksum.h"
+#include "switch/net/l3.h"
+#include "switch/net/mbuf_view.h"
+#include "switch/stages/answer.h"
+
+namespace podswitch::stages {
+namespace {
+
+constexpr uint8_t kReplyTtl = 64;
+
+bool is_gateway(const Snapshot& snapshot, Fid fid, const IpAddress& ip) noexcept {
+  const auto* owner = snapshot.addresses.find(fid, ip);
+  return owner != nullptr && owner->port == kNoPort;
+}
+
+bool is_ipv4_unicast(const Ipv4Address& ip) noexcept {
+  return !ip.is_unspecified() && ip.bytes[0] < 224;
+}
+
+// Turns the request's type into the reply's. False: it is no echo request.
+bool turn_echo(rte_mbuf& packet, const net::L3& l3, uint8_t request, uint8_t reply) noexcept {
+  if (!l3.is_first) return true;
+  auto* icmp = net::header_at<net::IcmpHeader>(packet, l3.l4_offset);
+  if (icmp == nullptr || l3.l4_length() < sizeof *icmp || icmp->type != request || icmp->code != 0)
+    return false;
+  const auto word = [](uint8_t type) noexcept { return be16_t(static_cast<uint16_t>(type << 8)); };
+  icmp->type = reply;
+  icmp->checksum = net::updated_checksum(icmp->checksum, word(request), word(reply));
+  return true;
+}
+
+}  // namespace
+
+// An incremental update leaves a wrong checksum wrong, and swapped addresses change none.
+void answer_ping4(rte_mbuf& packet, PacketMeta& meta, PortId asker, const Snapshot& snapshot) noexcept {
+  const auto l3 = net::inspect_l3(packet, meta.ether_type, meta.l3_offset);
+  if (!l3 || l3->protocol != net::kProtoIcmp) return;
+  auto* ip = net::header_at<net::Ipv4Header>(packet, meta.l3_offset);
+  if (!is_ipv4_unicast(ip->source) || !is_gateway(snapshot, meta.fid, IpAddress(ip->destination))) return;
+  if (!turn_echo(packet, *l3, net::kIcmpEchoRequest, net::kIcmpEchoReply)) return;
+  const auto ttl_word = [&] { return be16_t(static_cast<uint16_t>(ip->ttl << 8 | ip->protocol)); };
+  const be16_t before = ttl_word();
+  ip->ttl = kReplyTtl;
+  ip->checksum = net::updated_checksum(ip->checksum, before, ttl_word());
+  std::swap(ip->source, ip->destination);
+  send_back(packet, meta, asker, snapshot.gateway_mac, mac_of_key(meta.source));
+}
+
+void answer_ping6(rte_mbuf& packet, PacketMeta& meta, PortId asker, const Snapshot& snapshot) noexcept {
+  const auto l3 = net::inspect_l3(packet, meta.ether_type, meta.l3_offset);
+  if (!l3 || l3->protocol != net::kProtoIcmpv6 || l3->has_routing) return;
+  auto* ip = net::header_at<net::Ipv6Header>(packet, meta.l3_offset);
+  if (ip->source.is_unspecified() || ip->source.is_multicast() || IpAddress(ip->destination).is_v4() ||
+      !is_gateway(snapshot, meta.fid, IpAddress(ip->destination)))
+    return;
+  if (!turn_echo(packet, *l3, net::kIcmpv6EchoRequest, net::kIcmpv6EchoReply)) return;
+  ip->hop_limit = kReplyTtl;
+  std::swap(ip->source, ip->destination);
+  send_back(packet, meta, asker, snapshot.gateway_mac, mac_of_key(meta.source));
+}
+
+}  // namespace podswitch::stages

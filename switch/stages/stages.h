@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// The stages, in the order in which pipeline.cpp runs them. Each looks at the packets whose verdict is
+// still open, never allocates, locks, logs or enters the kernel. Run by a worker on its own burst.
+#pragma once
+
+#include "switch/burst.h"
+#include "switch/local.h"
+#include "switch/snapshot.h"
+
+namespace podswitch::stages {
+
+// Reads the Ethernet header and tags, takes a trunk port's tag off, refuses what is malformed, and turns
+// the sender's offload requests into checked RTE_MBUF_F_TX_* flags (see switch/offload.h).
+void parse(Burst& burst, const Snapshot& snapshot, Local& local) noexcept;
+
+// Drops what a port with addresses may not send.
+void guard(Burst& burst, const Snapshot& snapshot, Local& local) noexcept;
+
+// Posts unknown and moved source MACs, refreshes known ones, refuses MACs given to another port.
+void learn(Burst& burst, const Snapshot& snapshot, Local& local) noexcept;
+
+// Answers ARP requests, neighbour solicitations and pings that the switch knows the answer to, in place.
+void answer(Burst& burst, const Snapshot& snapshot, Local& local) noexcept;
+
+// Chooses the egress port, or floods.
+void forward(Burst& burst, const Snapshot& snapshot, Local& local) noexcept;
+
+// Puts the tag on for a trunk port (one egress port; floods are tagged per copy), checks the MTU.
+void rewrite(Burst& burst, const Snapshot& snapshot, Local& local) noexcept;
+
+}  // namespace podswitch::stages

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/unit/rig.h"
+
+namespace podswitch::test {
+
+std::string Outcome::verdict() const {
+  switch (meta.verdict) {
+    case Verdict::Forward:
+      return "to " + std::to_string(meta.out_port);
+    case Verdict::Flood:
+      return "flood";
+    case Verdict::Drop:
+      return std::string(info(meta.reason).name);
+    case Verdict::Undecided:
+      break;
+  }
+  return "undecided";
+}
+
+Rig::Rig(const std::vector<BridgePort>& ports, const Gateway& gateway)
+    : snapshot_(compile_snapshot(ports, gateway, fids_)) {
+  local_.fdb = &fdb_;
+  local_.ports = counters_.get();
+  local_.learned = &learned_;
+  local_.now_seconds = 1;
+  for (const BridgePort& port : ports) {
+    if (!port.mac) continue;
+    for (Fid fid = 0; fid < snapshot_->fids.size(); ++fid)
+      for (const PortId member : snapshot_->fids[fid].members)
+        if (member == port.id) fdb_.add_static(fdb_key(port.mac->as_u64(), fid), port.id);
+  }
+}
+
+Outcome Rig::send(PortId in, const Packet& packet, Stage stage) {
+  return send(in, packet.mbuf(), stage);
+}
+
+Outcome Rig::send(PortId in, PacketPtr packet, Stage stage) {
+  Burst burst;
+  burst.in_port = in;
+  burst.count = 1;
+  burst.packets[0] = packet.get();
+  if (stage == nullptr) {
+    run_pipeline(burst, *snapshot_, local_);
+  } else {
+    stages::parse(burst, *snapshot_, local_);
+    stage(burst, *snapshot_, local_);
+  }
+  return {std::move(packet), burst.meta[0]};
+}
+
+void Rig::apply_learned() {
+  for (LearnEvent event; learned_.pop(event);) fdb_.learn(event.key, event.port, local_.now_seconds);
+}
+
+}  // namespace podswitch::test

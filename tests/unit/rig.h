@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// A switch without devices for tests of the stages: ports given as the configuration gives them, one packet
+// at a time, the real tables.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "switch/pipeline.h"
+#include "switch/stages/stages.h"
+#include "tests/unit/packet_builder.h"
+
+namespace podswitch::test {
+
+struct Outcome {
+  PacketPtr packet;
+  PacketMeta meta;
+
+  // "undecided", "flood", "to 3" or the name of the drop reason: what a test compares.
+  std::string verdict() const;
+};
+
+class Rig {
+ public:
+  using Stage = void (*)(Burst&, const Snapshot&, Local&) noexcept;
+
+  explicit Rig(const std::vector<BridgePort>& ports, const Gateway& gateway = {});
+
+  // Through parse and `stage`; without a stage, through the whole pipeline.
+  Outcome send(PortId in, const Packet& packet, Stage stage = nullptr);
+  Outcome send(PortId in, PacketPtr packet, Stage stage = nullptr);
+  // What the housekeeping thread does with what was posted.
+  void apply_learned();
+
+  const Snapshot& snapshot() const { return *snapshot_; }
+  Fdb& fdb() { return fdb_; }
+
+ private:
+  FidMap fids_;
+  std::unique_ptr<Snapshot> snapshot_;
+  Fdb fdb_{{.capacity = 64, .port_limit = 10, .aging_seconds = 300}};
+  std::unique_ptr<PortCounterTable> counters_ = std::make_unique<PortCounterTable>();
+  LearnRing learned_;
+  Local local_;
+};
+
+}  // namespace podswitch::test
