@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pmd/port_spec.h"
+
+#include <fmt/format.h>
+#include <net/if.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+
+#include "pmd/socket_path.h"
+
+namespace podswitch {
+namespace {
+
+constexpr std::array<std::string_view, 6> kKindNames{"vhost-user", "tap",   "af-packet",
+                                                     "af-xdp",     "memif", "ethdev"};
+constexpr uint16_t kMaxQueues = 16;
+
+bool is_name(std::string_view name, size_t max) {
+  const auto allowed = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '_' || c == '-';
+  };
+  return !name.empty() && name.size() <= max && std::isalnum(static_cast<unsigned char>(name[0])) &&
+         std::all_of(name.begin(), name.end(), allowed);
+}
+
+// "a tap", "an af-xdp".
+std::string with_article(PortKind kind) {
+  const std::string_view name = kKindNames[static_cast<size_t>(kind)];
+  return fmt::format("{} {}", name[0] == 'a' || name[0] == 'e' ? "an" : "a", name);
+}
+
+class Validator {
+ public:
+  Validator(const std::string& path, std::vector<Problem>& problems) : path_(path), problems_(problems) {}
+  void require(bool ok, const char* option, std::string message) {
+    if (!ok) problems_.push_back({path_.empty() ? option : path_ + "." + option, std::move(message)});
+  }
+
+ private:
+  const std::string& path_;
+  std::vector<Problem>& problems_;
+};
+
+void validate_socket(const PortSpec& spec, Validator& v) {
+  v.require(!spec.path.empty(), "path",
+            fmt::format("{} port needs the path of its socket", with_article(spec.kind)));
+  v.require(spec.path.empty() || spec.path[0] == '/', "path",
+            fmt::format("'{}' is not an absolute path", spec.path));
+  v.require(spec.path.size() <= kMaxSocketPath, "path",
+            fmt::format("{} bytes long; a socket's path has at most {}: use a shorter folder",
+                        spec.path.size(), kMaxSocketPath));
+}
+
+void validate_interface(const PortSpec& spec, Validator& v) {
+  v.require(!spec.ifname.empty(), "ifname",
+            fmt::format("{} port needs the name of its interface", with_article(spec.kind)));
+  const bool ok = spec.ifname.size() < IFNAMSIZ && spec.ifname != "." && spec.ifname != ".." &&
+                  std::none_of(spec.ifname.begin(), spec.ifname.end(), [](char c) {
+                    return std::isspace(static_cast<unsigned char>(c)) || c == '/' || c == ':' || c == '%' ||
+                           c == ',' || c == '=';
+                  });
+  v.require(ok, "ifname",
+            fmt::format("'{}' is no interface name: at most 15 characters without blanks or any of / : % , =",
+                        spec.ifname));
+  v.require(
+      spec.netns.empty() || spec.netns[0] == '/', "netns",
+      fmt::format("'{}' is not an absolute path; that of a named namespace is /run/netns/NAME", spec.netns));
+}
+
+void validate_kind(const PortSpec& spec, Validator& v) {
+  const bool is_socket = spec.kind == PortKind::VhostUser || spec.kind == PortKind::Memif;
+  const bool is_interface =
+      spec.kind == PortKind::Tap || spec.kind == PortKind::AfPacket || spec.kind == PortKind::AfXdp;
+  if (is_socket)
+    validate_socket(spec, v);
+  else
+    v.require(spec.path.empty(), "path", fmt::format("{} port has no socket", with_article(spec.kind)));
+  if (is_interface)
+    validate_interface(spec, v);
+  else
+    v.require(spec.ifname.empty(), "ifname",
+              fmt::format("{} port has no interface of its own", with_article(spec.kind)));
+  const bool has_netns = spec.kind == PortKind::Tap || spec.kind == PortKind::AfPacket;
+  v.require(spec.netns.empty() || has_netns, "netns",
+            fmt::format("{} port cannot enter a namespace; tap and af-packet can", with_article(spec.kind)));
+  if (spec.kind == PortKind::Ethdev)
+    v.require(!spec.device.empty(), "device",
+              "an ethdev port needs a PCI address or a DPDK device string such as net_null0");
+  else
+    v.require(spec.device.empty(), "device",
+              fmt::format("{} port has no device string; ethdev has", with_article(spec.kind)));
+  const bool owns_socket = spec.kind == PortKind::VhostUser && spec.server;
+  v.require(!spec.server || is_socket, "mode",
+            fmt::format("{} port has no socket to serve", with_article(spec.kind)));
+  v.require(!spec.socket_mode || owns_socket, "socket-mode",
+            "only a vhost-user port with mode server makes its socket");
+  v.require(spec.socket_group.empty() || owns_socket, "socket-group",
+            "only a vhost-user port with mode server makes its socket");
+  v.require(spec.memif_id == 0 || spec.kind == PortKind::Memif, "memif-id",
+            fmt::format("{} port has no memif id", with_article(spec.kind)));
+}
+
+void validate_vlan(const VlanConfig& vlan, Validator& v) {
+  const auto in_range = [](uint16_t id) { return id >= 1 && id <= 4094; };
+  if (vlan.mode == VlanMode::Access)
+    v.require(in_range(vlan.access), "vlan", fmt::format("{} is no VLAN: 1 to 4094", vlan.access));
+  if (vlan.mode == VlanMode::Trunk)
+    v.require(!vlan.trunk.empty() && std::all_of(vlan.trunk.begin(), vlan.trunk.end(), in_range), "trunk",
+              "a trunk needs a list of VLANs from 1 to 4094, such as 10,20,100-199");
+}
+
+}  // namespace
+
+std::string_view to_string(PortKind kind) {
+  return kKindNames[static_cast<size_t>(kind)];
+}
+
+std::optional<PortKind> port_kind(std::string_view text) {
+  for (size_t i = 0; i < kKindNames.size(); ++i)
+    if (kKindNames[i] == text) return static_cast<PortKind>(i);
+  return std::nullopt;
+}
+
+KindLimits limits(PortKind kind) {
+  switch (kind) {
+    case PortKind::AfXdp:
+      return {3498, kMaxQueues, "AF_XDP holds a frame in one 4 KiB chunk"};
+    default:
+      return {kMaxMtu, kMaxQueues, "frames of up to 9000 bytes of payload are supported"};
+  }
+}
+
+void validate(const PortSpec& spec, const std::string& path, std::vector<Problem>& problems) {
+  Validator v(path, problems);
+  v.require(
+      is_name(spec.name, 63), "name",
+      fmt::format("'{}' is no port name: 1 to 63 letters, digits, '.', '_' or '-', a letter or digit first",
+                  spec.name));
+  v.require(is_name(spec.network, 63), "network",
+            fmt::format("'{}' is no network name: 1 to 63 letters, digits, '.', '_' or '-'", spec.network));
+  const auto slash = spec.pod.find('/');
+  v.require(spec.pod.empty() || (slash != std::string::npos && slash > 0 && slash + 1 < spec.pod.size() &&
+                                 spec.pod.find('/', slash + 1) == std::string::npos),
+            "pod", fmt::format("'{}' is no pod: NAMESPACE/NAME", spec.pod));
+  v.require(spec.pod.size() <= 320 && spec.uid.size() <= 64, "pod",
+            "a pod is at most 320 bytes, a uid at most 64");
+  v.require(!spec.mac || (!spec.mac->is_zero() && !spec.mac->is_multicast()), "mac",
+            "a port's MAC is neither zero nor a group address");
+  for (const IpAddress& ip : spec.ips) {
+    const bool unicast =
+        !ip.v6.is_unspecified() &&
+        !(ip.is_v4() ? (ip.v4().bytes[0] >= 224 || ip.v4().bytes[0] == 0) : ip.v6.is_multicast());
+    v.require(unicast, "ip", fmt::format("{} is not a unicast address", ip.to_string()));
+  }
+  const KindLimits kind = limits(spec.kind);
+  v.require(spec.mtu >= kMinMtu && spec.mtu <= kind.max_mtu, "mtu",
+            fmt::format("{} is out of range: {} port takes {} to {} ({})", spec.mtu, with_article(spec.kind),
+                        kMinMtu, kind.max_mtu, kind.mtu_reason));
+  v.require(spec.queues >= 1 && spec.queues <= kind.max_queues, "queues",
+            fmt::format("{} is out of range: {} port takes 1 to {}", spec.queues, with_article(spec.kind),
+                        kind.max_queues));
+  validate_vlan(spec.vlan, v);
+  validate_kind(spec, v);
+}
+
+}  // namespace podswitch
