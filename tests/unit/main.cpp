@@ -6,6 +6,22 @@
 #include <array>
 #include <cstdio>
 
+#include "tests/unit/provoked.h"
+
+namespace {
+
+class EveryReasonWasProvoked final : public testing::Environment {
+ public:
+  void TearDown() override {
+    if (testing::GTEST_FLAG(filter) != "*") return;
+    for (size_t i = 0; i < podswitch::kReasonCount; ++i)
+      EXPECT_TRUE(podswitch::test::provoked_reasons().contains(static_cast<podswitch::DropReason>(i)))
+          << "no test provoked " << podswitch::kReasons[i].name;
+  }
+};
+
+}  // namespace
+
 int main(int argc, char** argv) {
   testing::InitGoogleTest(&argc, argv);
   std::array<const char*, 9> eal{"unit", "--no-huge", "--no-shconf",       "--no-pci",    "--no-telemetry",
@@ -14,6 +30,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "unit: EAL did not start\n");
     return 1;
   }
+  testing::AddGlobalTestEnvironment(new EveryReasonWasProvoked);
   const int result = RUN_ALL_TESTS();
   rte_eal_cleanup();
   return result;

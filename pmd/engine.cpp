@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pmd/engine.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "pmd/engine_impl.h"
+#include "pmd/log.h"
+
+namespace podswitch {
+namespace {
+
+BridgePort bridge_port(const Port& port) {
+  const PortSpec& spec = port.spec();
+  return {port.id(), spec.network, spec.vlan, spec.mac, spec.ips, spec.mtu, spec.allow_spoofing};
+}
+
+std::vector<std::unique_ptr<Worker>> make_workers(const EngineOptions& options, Publisher& publisher,
+                                                  Fdb& fdb, rte_mempool& pool,
+                                                  const std::atomic<uint32_t>& clock_seconds) {
+  std::vector<std::unique_ptr<Worker>> workers;
+  for (unsigned i = 0; i < options.worker_cores.size(); ++i)
+    workers.push_back(std::make_unique<Worker>(
+        Worker::Setup{i, options.worker_cores[i], options.idle, publisher, fdb, pool, clock_seconds}));
+  return workers;
+}
+
+}  // namespace
+
+struct Engine::Impl::Prepared final : Engine::Change {
+  DesiredState state;
+  PortSlots slots;  // of the next revision: kept ones and new ones
+  OpenPolicy policy = OpenPolicy::Strict;
+  std::vector<std::shared_ptr<PortSlot>> uncommitted;  // the new ones
+
+  // Dropped: what was made for it goes. A patient one (replay) may have attached to what a former daemon left
+  // in use, which stays.
+  ~Prepared() override {
+    if (policy == OpenPolicy::Strict)
+      for (const auto& slot : uncommitted) slot->port->remove();
+  }
+};
+
+Engine::Impl::Impl(const EngineOptions& options)
+    : options_(options),
+      eal_(options),
+      fdb_(options.fdb),
+      publisher_(static_cast<unsigned>(options.worker_cores.size())),
+      workers_(make_workers(options_, publisher_, fdb_, eal_.pool(), clock_seconds_)),
+      housekeeping_(fdb_, options.fdb.aging_seconds, workers_, clock_seconds_) {
+  publish({}, {});
+  for (const auto& worker : workers_) worker->start();
+}
+
+Engine::Impl::~Impl() {
+  housekeeping_.set_ports({});
+  publish({}, {});
+  for (const auto& worker : workers_) worker->stop();
+  slots_.clear();
+}
+
+void Engine::Impl::wake_workers() noexcept {
+  for (const auto& worker : workers_) worker->wake();
+}
+
+PortId Engine::Impl::free_port_id(const std::set<PortId>& taken) const {
+  for (PortId id = 0; id < kMaxPorts; ++id)
+    if (!taken.contains(id)) return id;
+  throw Error("", fmt::format("a switch has at most {} ports", kMaxPorts));
+}
+
+std::shared_ptr<PortSlot> Engine::Impl::open_slot(PortId id, const PortSpec& spec, OpenPolicy policy) {
+  try {
+    return std::make_shared<PortSlot>(open_port(id, spec, *this, policy));
+  } catch (const Error& error) {
+    throw PortError(spec.name, error);
+  }
+}
+
+std::unique_ptr<Engine::Change> Engine::Impl::prepare(const DesiredState& next, OpenPolicy policy) {
+  auto prepared = std::make_unique<Prepared>();
+  prepared->state = next;
+  prepared->policy = policy;
+  std::set<PortId> taken;
+  for (const auto& [name, slot] : slots_) taken.insert(slot->port->id());
+  for (const auto& [name, spec] : next.ports) {
+    if (const auto old = slots_.find(name); old != slots_.end() && old->second->port->spec() == *spec) {
+      prepared->slots.emplace(name, old->second);
+      continue;
+    }
+    const PortId id = free_port_id(taken);
+    const auto slot = open_slot(id, *spec, policy);
+    prepared->slots.emplace(name, slot);
+    prepared->uncommitted.push_back(slot);
+    taken.insert(id);
+  }
+  reserve_fids(prepared->slots);
+  return prepared;
+}
+
+// What could still be refused when the change is committed is refused now.
+void Engine::Impl::reserve_fids(const PortSlots& slots) {
+  const std::scoped_lock lock(mutex_);
+  for (const auto& [name, slot] : slots) {
+    const PortSpec& spec = slot->port->spec();
+    try {
+      for_each_vlan(spec.vlan, [&](uint16_t vlan) { fids_.get(spec.network, vlan); });
+    } catch (const std::length_error& error) {
+      throw PortError(name, Error("network", error.what()));
+    }
+  }
+}
+
+uint64_t Engine::Impl::commit(std::unique_ptr<Engine::Change> change) {
+  auto& prepared = dynamic_cast<Prepared&>(*change);
+  std::vector<QueueName> queues;
+  for (const auto& [name, slot] : prepared.slots)
+    for (uint16_t queue = 0; queue < slot->port->spec().queues; ++queue) queues.push_back({name, queue});
+  const Assignment next = assign_queues(queues, prepared.state.pins, options_.worker_cores, assignment_);
+
+  // A queue that moves is polled by nobody for one grace period: never by two.
+  Assignment between = next;
+  std::erase_if(between, [&](const auto& entry) {
+    const auto old = assignment_.find(entry.first);
+    return old != assignment_.end() && old->second != entry.second;
+  });
+  const PortSlots old_slots = slots_;
+  if (between.size() != next.size()) publish(prepared.slots, between);
+  publish(prepared.slots, next);
+  prepared.uncommitted.clear();
+  settle(old_slots, prepared.slots);
+  return revision_;
+}
+
+void Engine::Impl::discard(const PortSpec& spec) {
+  std::set<PortId> taken;
+  for (const auto& [name, slot] : slots_) taken.insert(slot->port->id());
+  try {
+    open_port(free_port_id(taken), spec, *this, OpenPolicy::Patient)->remove();
+  } catch (const Error& error) {
+    log::warning("port {}: what it left behind may still be there: {}", spec.name, error.what());
+  }
+}
+
+std::unique_ptr<Revision> Engine::Impl::compile(const PortSlots& slots, const Assignment& assignment) {
+  auto revision = std::make_unique<Revision>();
+  revision->number = revision_ + 1;
+  std::vector<BridgePort> ports;
+  for (const auto& [name, slot] : slots) ports.push_back(bridge_port(*slot->port));
+  revision->snapshot = compile_snapshot(ports, options_.gateway, fids_);
+  revision->workers.resize(workers_.size());
+  for (unsigned index = 0; index < workers_.size(); ++index) {
+    WorkerView& view = revision->workers[index];
+    view.routes.resize(kMaxPorts);
+    for (const auto& [name, slot] : slots) {
+      Port& port = *slot->port;
+      const auto queue = static_cast<uint16_t>(index % port.spec().queues);
+      const bool shared = workers_.size() > port.spec().queues && !port.send_is_thread_safe();
+      view.routes[port.id()] = {&port, shared ? &slot->tx_locks[queue] : nullptr, queue};
+    }
+  }
+  for (const auto& [queue, worker] : assignment)
+    revision->workers[worker].queues.push_back({slots.at(queue.port)->port.get(), queue.queue});
+  return revision;
+}
+
+void Engine::Impl::publish(const PortSlots& slots, const Assignment& assignment) {
+  PortSlots old_slots;  // workers use them until publish() returns
+  {
+    const std::scoped_lock lock(mutex_);
+    auto revision = compile(slots, assignment);
+    revision_ = revision->number;
+    old_slots = std::exchange(slots_, slots);
+    assignment_ = assignment;
+    publisher_.publish(std::move(revision), [this] { wake_workers(); });
+  }
+}
+
+// After the grace period: tables follow the new ports, and what has gone is closed.
+void Engine::Impl::settle(const PortSlots& old_slots, const PortSlots& next_slots) {
+  std::set<PortId> gone;
+  std::vector<std::shared_ptr<PortSlot>> removed;
+  for (const auto& [name, slot] : old_slots) {
+    const auto next = next_slots.find(name);
+    if (next != next_slots.end() && next->second == slot) continue;
+    gone.insert(slot->port->id());
+    removed.push_back(slot);
+  }
+  std::vector<Port*> ports;
+  for (const auto& [name, slot] : next_slots) ports.push_back(slot->port.get());
+  housekeeping_.set_ports(ports);
+  housekeeping_.run([&] {
+    // No worker posts for a port any more that is not in the revision.
+    housekeeping_.drain_learned();
+    if (!gone.empty()) fdb_.remove_if([&](const Fdb::Record& record) { return gone.contains(record.port); });
+    for (const auto& [name, slot] : next_slots) {
+      const auto old = old_slots.find(name);
+      if (old == old_slots.end() || old->second != slot) add_static_entries(*slot->port);
+    }
+  });
+  for (const auto& slot : removed) {
+    {
+      const std::scoped_lock lock(mutex_);
+      baseline_[slot->port->id()] = raw_figures(slot->port->id());
+    }
+    slot->port->remove();
+  }
+}
+
+void Engine::Impl::add_static_entries(const Port& port) {
+  const PortSpec& spec = port.spec();
+  if (!spec.mac) return;
+  const auto add = [&](uint16_t vlan) {
+    const uint64_t key = fdb_key(spec.mac->as_u64(), fids_.get(spec.network, vlan));
+    if (fdb_.add_static(key, port.id()) == Fdb::Outcome::TableFull)
+      log::warning("port {}: no room in the FDB for its MAC {}: raise fdb.size", spec.name,
+                   spec.mac->to_string());
+  };
+  for_each_vlan(spec.vlan, add);
+}
+
+Engine::Engine(const EngineOptions& options) : impl_(std::make_unique<Impl>(options)) {}
+Engine::~Engine() = default;
+
+std::unique_ptr<Engine::Change> Engine::prepare(const DesiredState& next, OpenPolicy policy) {
+  return impl_->prepare(next, policy);
+}
+uint64_t Engine::commit(std::unique_ptr<Change> change) {
+  return impl_->commit(std::move(change));
+}
+void Engine::discard(const PortSpec& spec) {
+  impl_->discard(spec);
+}
+SwitchStatus Engine::status() const {
+  return impl_->status();
+}
+std::vector<PortStatus> Engine::ports() const {
+  return impl_->ports();
+}
+std::vector<WorkerStatus> Engine::workers() const {
+  return impl_->workers();
+}
+std::vector<FdbEntry> Engine::fdb(const FdbFilter& filter, size_t limit) const {
+  return impl_->fdb(filter, limit);
+}
+size_t Engine::flush_fdb(const FdbFilter& filter) {
+  return impl_->flush_fdb(filter);
+}
+bool Engine::workers_make_progress() const {
+  return impl_->workers_make_progress();
+}
+
+}  // namespace podswitch

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+// The running switch, as the control side sees it: desired state goes in, figures come out. Owns EAL
+// memory, ports, workers, the housekeeping thread. prepare(), commit() and flushes belong to the
+// configuration thread; the read-only listings may be called by any thread but a worker.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "pmd/port.h"
+#include "pmd/port_spec.h"
+#include "switch/drop_reason.h"
+#include "switch/fdb.h"
+#include "switch/snapshot.h"
+
+namespace podswitch {
+
+enum class IdlePolicy : uint8_t { Adaptive, Poll };
+enum class HugepagePolicy : uint8_t { Auto, Required, None };
+
+struct MemoryOptions {
+  HugepagePolicy hugepages = HugepagePolicy::Auto;
+  std::vector<uint32_t> mib_per_node;  // empty: computed from ports and queues
+  uint32_t buffers = 0;                // packet buffers; 0: computed from ports and queues
+};
+
+// A receive queue of a port.
+struct QueueName {
+  std::string port;
+  uint16_t queue = 0;
+  friend auto operator<=>(const QueueName&, const QueueName&) = default;
+};
+using Pins = std::map<QueueName, unsigned>;  // to a worker's core
+
+struct EngineOptions {
+  std::string instance;                // unique per daemon; made from the control socket's path
+  std::vector<unsigned> worker_cores;  // at least one, distinct
+  std::vector<unsigned> other_cores;   // for every other thread; empty: all that workers leave
+  IdlePolicy idle = IdlePolicy::Adaptive;
+  MemoryOptions memory;
+  uint32_t static_queues = 0;  // receive queues known before the start, to compute memory from
+  Fdb::Options fdb;
+  Gateway gateway;
+};
+
+struct DesiredState {
+  std::map<std::string, std::shared_ptr<const PortSpec>> ports;  // by name
+  Pins pins;                                                     // of queues that may not exist yet
+};
+
+struct PortFigures {
+  uint64_t rx_packets = 0, rx_bytes = 0, tx_packets = 0, tx_bytes = 0;
+  uint64_t rx_errors = 0, tx_errors = 0;
+  std::array<uint64_t, kReasonCount> reasons{};  // by DropReason
+  uint64_t dropped() const;                      // the sum of those with Disposition::Dropped
+};
+
+struct PortStatus {
+  PortId id = kNoPort;
+  PortSpec spec;
+  PortState state;
+  uint64_t state_changes = 0;
+  std::optional<MacAddress> device_mac;
+  PortFigures figures;
+};
+
+struct WorkerStatus {
+  unsigned core = 0;
+  std::vector<QueueName> queues;
+  double busy_share = 0;         // 0..1, of the last whole second
+  double cycles_per_packet = 0;  // busy cycles, of the last whole second; 0 when no packet came
+  double average_burst = 0;      // packets, of the last whole second
+  uint64_t busy_cycles = 0, idle_cycles = 0, sleep_cycles = 0;  // since start, of the time stamp counter
+  uint64_t packets = 0, bursts = 0, sleeps = 0;                 // since start
+  uint64_t polls = 0;  // loops; stands still only while it sleeps or hangs
+};
+
+struct FdbEntry {
+  std::string network;
+  uint16_t vlan = 0;  // 0: untagged
+  MacAddress mac;
+  std::string port;
+  bool is_static = false;
+  uint32_t age_seconds = 0;
+};
+
+struct FdbFilter {  // an empty field matches all
+  std::string network;
+  std::string port;
+  std::optional<MacAddress> mac;
+};
+
+struct SwitchStatus {
+  uint64_t revision = 0;
+  bool hugepages = false;
+  uint64_t memory_bytes = 0;
+  uint64_t uptime_seconds = 0;
+  uint64_t tsc_hz = 0;
+  MacAddress gateway_mac;
+  size_t ports = 0, workers = 0;
+  size_t fdb_size = 0, fdb_capacity = 0;
+  uint64_t fdb_moves = 0, learn_queue_full = 0;
+  uint64_t buffers = 0, buffers_in_use = 0;  // packet buffers; those in workers' caches count as free
+};
+
+// A port that cannot be opened, with paths that are its options.
+class PortError : public Error {
+ public:
+  PortError(std::string port, const Error& error) : Error(error.problems()), port_(std::move(port)) {}
+  const std::string& port() const { return port_; }
+
+ private:
+  std::string port_;
+};
+
+class Engine {
+ public:
+  // Starts EAL, memory, workers and housekeeping. Throws Error. One per process.
+  explicit Engine(const EngineOptions& options);
+  ~Engine();
+
+  // A change that has been tried and can still be dropped: the new ports exist, nothing carries packets.
+  class Change {
+   public:
+    virtual ~Change() = default;
+  };
+  // Throws Error, and then nothing has changed; PortError when one of the ports is the cause.
+  std::unique_ptr<Change> prepare(const DesiredState& next, OpenPolicy policy);
+  // Publishes; returns the revision's number when every worker runs it. Removed ports are closed by then.
+  uint64_t commit(std::unique_ptr<Change> change);
+  // Deletes what a former daemon left behind for a port that is not to come back, such as a persistent tap;
+  // what another port uses stays. What is not there, or cannot be opened, is none of its business.
+  void discard(const PortSpec& spec);
+
+  SwitchStatus status() const;
+  std::vector<PortStatus> ports() const;  // sorted by name
+  std::vector<WorkerStatus> workers() const;
+  std::vector<FdbEntry> fdb(const FdbFilter& filter, size_t limit) const;
+  size_t flush_fdb(const FdbFilter& filter);  // learned entries only; how many went
+
+  // The watchdog's question: did every worker finish a loop within the last two seconds, or sleep?
+  bool workers_make_progress() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace podswitch

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// Inside of Engine: what it owns, in the order in which it must be taken down. Only engine*.cpp include it.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "pmd/assignment.h"
+#include "pmd/eal.h"
+#include "pmd/engine.h"
+#include "pmd/housekeeping.h"
+#include "pmd/publisher.h"
+#include "pmd/revision.h"
+#include "pmd/worker.h"
+
+namespace podswitch {
+
+using PortSlots = std::map<std::string, std::shared_ptr<PortSlot>>;  // by name
+
+class Engine::Impl final : public PortHost {
+ public:
+  explicit Impl(const EngineOptions& options);
+  ~Impl() override;
+
+  rte_mempool& pool() noexcept override { return eal_.pool(); }
+  void wake_workers() noexcept override;
+  void wait_for_workers() noexcept override { publisher_.synchronize(); }
+
+  struct Prepared;
+  std::unique_ptr<Engine::Change> prepare(const DesiredState& next, OpenPolicy policy);
+  uint64_t commit(std::unique_ptr<Engine::Change> change);
+  void discard(const PortSpec& spec);
+
+  SwitchStatus status() const;
+  std::vector<PortStatus> ports() const;
+  std::vector<WorkerStatus> workers() const;
+  std::vector<FdbEntry> fdb(const FdbFilter& filter, size_t limit) const;
+  size_t flush_fdb(const FdbFilter& filter);
+  bool workers_make_progress() const { return housekeeping_.workers_make_progress(); }
+
+ private:
+  std::shared_ptr<PortSlot> open_slot(PortId id, const PortSpec& spec, OpenPolicy policy);
+  PortId free_port_id(const std::set<PortId>& taken) const;
+  void reserve_fids(const PortSlots& slots);
+  std::unique_ptr<Revision> compile(const PortSlots& slots, const Assignment& assignment);
+  void publish(const PortSlots& slots, const Assignment& assignment);
+  void settle(const PortSlots& old_slots, const PortSlots& next_slots);
+  void add_static_entries(const Port& port);
+  PortFigures raw_figures(PortId id) const;
+  PortFigures figures_of(const Port& port) const;
+
+  const EngineOptions options_;
+  const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
+  Eal eal_;
+  Fdb fdb_;
+  Publisher publisher_;
+  std::atomic<uint32_t> clock_seconds_{1};
+  std::vector<std::unique_ptr<Worker>> workers_;
+
+  // Written by the configuration thread under the lock, read by listings under it.
+  mutable std::mutex mutex_;
+  FidMap fids_;
+  PortSlots slots_;
+  Assignment assignment_;
+  uint64_t revision_ = 0;
+  // Figures that a former port of the same id has left behind, so that a new one starts at 0.
+  std::map<PortId, PortFigures> baseline_;
+
+  Housekeeping housekeeping_;
+};
+
+}  // namespace podswitch

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+// The listings of Engine: figures summed over workers, tables with their names put back.
+#include <rte_cycles.h>
+#include <rte_mempool.h>
+
+#include "pmd/engine_impl.h"
+
+namespace podswitch {
+namespace {
+
+void add(PortFigures& sum, const PortCounters& counters) {
+  sum.rx_packets += counters.rx_packets.get();
+  sum.rx_bytes += counters.rx_bytes.get();
+  sum.tx_packets += counters.tx_packets.get();
+  sum.tx_bytes += counters.tx_bytes.get();
+  for (size_t i = 0; i < kReasonCount; ++i) sum.reasons[i] += counters.reasons[i].get();
+}
+
+void subtract(PortFigures& from, const PortFigures& what) {
+  from.rx_packets -= what.rx_packets;
+  from.rx_bytes -= what.rx_bytes;
+  from.tx_packets -= what.tx_packets;
+  from.tx_bytes -= what.tx_bytes;
+  for (size_t i = 0; i < kReasonCount; ++i) from.reasons[i] -= what.reasons[i];
+}
+
+}  // namespace
+
+uint64_t PortFigures::dropped() const {
+  uint64_t sum = 0;
+  for (size_t i = 0; i < kReasonCount; ++i)
+    if (kReasons[i].disposition == Disposition::Dropped) sum += reasons[i];
+  return sum;
+}
+
+PortFigures Engine::Impl::raw_figures(PortId id) const {
+  PortFigures sum;
+  for (const auto& worker : workers_) add(sum, worker->counters()[id]);
+  add(sum, housekeeping_.counters()[id]);
+  return sum;
+}
+
+PortFigures Engine::Impl::figures_of(const Port& port) const {
+  PortFigures figures = raw_figures(port.id());
+  if (const auto it = baseline_.find(port.id()); it != baseline_.end()) subtract(figures, it->second);
+  figures.rx_errors = port.rx_errors();
+  figures.tx_errors = port.tx_errors();
+  return figures;
+}
+
+SwitchStatus Engine::Impl::status() const {
+  const std::scoped_lock lock(mutex_);
+  SwitchStatus status;
+  status.revision = revision_;
+  status.hugepages = eal_.hugepages();
+  status.memory_bytes = eal_.memory_bytes();
+  const auto up = std::chrono::steady_clock::now() - started_;
+  status.uptime_seconds = static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(up).count());
+  status.tsc_hz = rte_get_tsc_hz();
+  status.gateway_mac = options_.gateway.mac;
+  status.ports = slots_.size();
+  status.workers = workers_.size();
+  status.fdb_size = fdb_.size();
+  status.fdb_capacity = fdb_.capacity();
+  status.fdb_moves = fdb_.moves();
+  for (const auto& worker : workers_) status.learn_queue_full += worker->learn_queue_full();
+  status.buffers = eal_.buffers();
+  status.buffers_in_use = rte_mempool_in_use_count(&eal_.pool());
+  return status;
+}
+
+std::vector<PortStatus> Engine::Impl::ports() const {
+  const std::scoped_lock lock(mutex_);
+  std::vector<PortStatus> ports;
+  for (const auto& [name, slot] : slots_) {
+    const Port& port = *slot->port;
+    ports.push_back(
+        {port.id(), port.spec(), port.state(), port.state_changes(), port.device_mac(), figures_of(port)});
+  }
+  return ports;
+}
+
+std::vector<WorkerStatus> Engine::Impl::workers() const {
+  const std::scoped_lock lock(mutex_);
+  const auto samples = housekeeping_.samples();
+  std::vector<WorkerStatus> workers(workers_.size());
+  for (size_t i = 0; i < workers_.size(); ++i) {
+    const WorkerFigures& figures = workers_[i]->figures();
+    WorkerStatus& status = workers[i];
+    status.core = workers_[i]->core();
+    status.busy_share = samples[i].busy_share;
+    status.cycles_per_packet = samples[i].cycles_per_packet;
+    status.average_burst = samples[i].average_burst;
+    status.busy_cycles = figures.busy_cycles.get();
+    status.idle_cycles = figures.idle_cycles.get();
+    status.sleep_cycles = figures.sleep_cycles.get();
+    status.packets = figures.packets.get();
+    status.bursts = figures.bursts.get();
+    status.sleeps = figures.sleeps.get();
+    status.polls = figures.polls.get();
+  }
+  for (const auto& [queue, worker] : assignment_) workers[worker].queues.push_back(queue);
+  return workers;
+}
+
+std::vector<FdbEntry> Engine::Impl::fdb(const FdbFilter& filter, size_t limit) const {
+  const std::scoped_lock lock(mutex_);
+  std::vector<const Port*> by_id(kMaxPorts);
+  for (const auto& [name, slot] : slots_) by_id[slot->port->id()] = slot->port.get();
+  std::vector<FdbEntry> entries;
+  fdb_.for_each([&](const Fdb::Record& record) {
+    const Port* port = record.port < kMaxPorts ? by_id[record.port] : nullptr;
+    if (entries.size() >= limit || port == nullptr || record.fid >= fids_.size()) return;
+    const auto& [network, vlan] = fids_.name(record.fid);
+    if (!filter.network.empty() && filter.network != network) return;
+    if (!filter.port.empty() && filter.port != port->spec().name) return;
+    if (filter.mac && *filter.mac != record.mac) return;
+    const uint32_t now = clock_seconds_;
+    const uint32_t age = record.is_static || now < record.last_seen ? 0 : now - record.last_seen;
+    entries.push_back({network, vlan, record.mac, port->spec().name, record.is_static, age});
+  });
+  return entries;
+}
+
+size_t Engine::Impl::flush_fdb(const FdbFilter& filter) {
+  size_t removed = 0;
+  PortId port = kNoPort;
+  if (!filter.port.empty()) {
+    const auto slot = slots_.find(filter.port);
+    if (slot == slots_.end()) return 0;
+    port = slot->second->port->id();
+  }
+  housekeeping_.run([&] {
+    removed = fdb_.remove_if([&](const Fdb::Record& record) {
+      return !record.is_static && (port == kNoPort || record.port == port) &&
+             (!filter.mac || *filter.mac == record.mac) &&
+             (filter.network.empty() || filter.network == fids_.name(record.fid).first);
+    });
+  });
+  return removed;
+}
+
+}  // namespace podswitch

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pmd/housekeeping.h"
+
+#include <pthread.h>
+
+#include <chrono>
+
+#include "pmd/log.h"
+
+namespace podswitch {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr auto kTick = std::chrono::milliseconds(10);  // a new MAC floods for this long at most
+constexpr uint32_t kStalledSeconds = 2;
+constexpr auto kStaleAfter = std::chrono::seconds(5);
+
+}  // namespace
+
+Housekeeping::Housekeeping(Fdb& fdb, uint32_t aging_seconds, std::vector<std::unique_ptr<Worker>>& workers,
+                           std::atomic<uint32_t>& clock_seconds)
+    : fdb_(fdb),
+      aging_seconds_(aging_seconds),
+      workers_(workers),
+      clock_seconds_(clock_seconds),
+      counters_(std::make_unique<PortCounterTable>()),
+      last_totals_(workers.size()),
+      stalled_seconds_(workers.size()),
+      samples_(workers.size()),
+      thread_([this] { loop(); }) {}
+
+Housekeeping::~Housekeeping() {
+  {
+    const std::scoped_lock lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_one();
+  thread_.join();
+}
+
+void Housekeeping::run(const std::function<void()>& work) {
+  std::unique_lock lock(mutex_);
+  commands_.push_back(&work);
+  const uint64_t ticket = ++commands_taken_;
+  wake_.notify_one();
+  done_.wait(lock, [&] { return commands_done_ >= ticket; });
+}
+
+void Housekeeping::set_ports(std::vector<Port*> ports) {
+  run([&] { ports_ = std::move(ports); });
+}
+
+void Housekeeping::run_commands(std::unique_lock<std::mutex>& lock) {
+  while (!commands_.empty()) {
+    const auto* work = commands_.front();
+    commands_.pop_front();
+    lock.unlock();
+    (*work)();
+    lock.lock();
+    ++commands_done_;
+    done_.notify_all();
+  }
+}
+
+void Housekeeping::loop() {
+  pthread_setname_np(pthread_self(), "housekeeping");
+  const auto start = Clock::now();
+  auto next_second = start + std::chrono::seconds(1);
+  std::unique_lock lock(mutex_);
+  while (!stopping_) {
+    wake_.wait_for(lock, kTick, [&] { return stopping_ || !commands_.empty(); });
+    run_commands(lock);
+    lock.unlock();
+    drain_learned();
+    if (const auto now = Clock::now(); now >= next_second) {
+      next_second = now + std::chrono::seconds(1);
+      clock_seconds_ =
+          static_cast<uint32_t>(std::chrono::duration_cast<std::chrono::seconds>(now - start).count()) + 1;
+      every_second();
+    }
+    lock.lock();
+  }
+}
+
+void Housekeeping::drain_learned() {
+  for (const auto& worker : workers_) {
+    LearnEvent event;
+    // A flood of new MACs is posted as fast as it is written: one ring's worth at a time.
+    for (size_t n = 0; n < LearnRing::kSize && worker->learned().pop(event); ++n) {
+      const Fdb::Outcome outcome = fdb_.learn(event.key, event.port, clock_seconds_);
+      if (outcome == Fdb::Outcome::TableFull)
+        (*counters_)[event.port].reasons[static_cast<size_t>(DropReason::FdbFull)].add(1);
+      else if (outcome == Fdb::Outcome::PortLimit)
+        (*counters_)[event.port].reasons[static_cast<size_t>(DropReason::FdbPortLimit)].add(1);
+    }
+  }
+}
+
+void Housekeeping::every_second() {
+  for (Port* port : ports_) port->maintain();
+  // The whole table is seen four times within an entry's life.
+  if (aging_seconds_ != 0) fdb_.age_slice(clock_seconds_, fdb_.bucket_count() * 4 / aging_seconds_ + 1);
+  sample_workers();
+}
+
+Housekeeping::Totals Housekeeping::totals_of(const Worker& worker) {
+  const WorkerFigures& f = worker.figures();
+  return {f.busy_cycles.get(), f.idle_cycles.get(), f.sleep_cycles.get(),
+          f.packets.get(),     f.bursts.get(),      f.polls.get()};
+}
+
+void Housekeeping::sample_workers() {
+  bool progress = true;
+  for (size_t i = 0; i < workers_.size(); ++i) {
+    const Totals now = totals_of(*workers_[i]);
+    const Totals& last = last_totals_[i];
+    const double busy = static_cast<double>(now.busy - last.busy);
+    const double all = busy + static_cast<double>(now.idle - last.idle + now.sleep - last.sleep);
+    const double packets = static_cast<double>(now.packets - last.packets);
+    Sample sample;
+    if (all > 0) sample.busy_share = busy / all;
+    if (packets > 0) {
+      sample.cycles_per_packet = busy / packets;
+      sample.average_burst = packets / static_cast<double>(now.bursts - last.bursts);
+    }
+    const bool moved = now.polls != last.polls || workers_[i]->is_asleep();
+    stalled_seconds_[i] = moved ? 0 : stalled_seconds_[i] + 1;
+    if (stalled_seconds_[i] == kStalledSeconds)
+      log::error("worker on core {}: no loop finished for {} s", workers_[i]->core(), kStalledSeconds);
+    progress &= stalled_seconds_[i] < kStalledSeconds;
+    last_totals_[i] = now;
+    const std::scoped_lock lock(sample_mutex_);
+    samples_[i] = sample;
+  }
+  progress_ = progress;
+  looked_at_ = Clock::now();
+}
+
+bool Housekeeping::workers_make_progress() const {
+  return progress_.load(std::memory_order_relaxed) && Clock::now() - looked_at_.load() < kStaleAfter;
+}
+
+std::vector<Housekeeping::Sample> Housekeeping::samples() const {
+  const std::scoped_lock lock(sample_mutex_);
+  return samples_;
+}
+
+}  // namespace podswitch

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pmd/worker.h"
+
+#include <rte_cycles.h>
+#include <rte_lcore.h>
+#include <rte_pause.h>
+
+#include "pmd/eal.h"
+#include "switch/pipeline.h"
+
+namespace podswitch {
+namespace {
+
+// How long a worker looks on before it sleeps: about what a sleep and a wake-up cost.
+constexpr uint64_t kSpinMicroseconds = 50;
+
+}  // namespace
+
+Worker::Worker(const Setup& setup)
+    : setup_(setup),
+      counters_(std::make_unique<PortCounterTable>()),
+      learned_(std::make_unique<LearnRing>()),
+      transmitter_(setup.pool, *counters_),
+      spin_cycles_(rte_get_tsc_hz() / 1'000'000 * kSpinMicroseconds) {
+  local_.fdb = &setup_.fdb;
+  local_.ports = counters_.get();
+  local_.learned = learned_.get();
+}
+
+Worker::~Worker() {
+  stop();
+}
+
+void Worker::start() {
+  thread_ = std::thread([this] { run(); });
+}
+
+void Worker::stop() {
+  if (!thread_.joinable()) return;
+  stopping_.store(true, std::memory_order_release);
+  wake();
+  thread_.join();
+}
+
+void Worker::run() {
+  become_worker_thread(setup_.core, setup_.index);
+  Publisher& publisher = setup_.publisher;
+  publisher.online(setup_.index);
+  last_tsc_ = rte_rdtsc();
+  while (!stopping_.load(std::memory_order_acquire)) {
+    const Revision& revision = *publisher.current();
+    const uint32_t packets = poll_once(revision);
+    account(packets);
+    if (packets == 0 && setup_.idle == IdlePolicy::Adaptive) {
+      rest(revision);
+    } else if (notified_) {
+      sleeper_.disarm(revision.workers[setup_.index]);
+      armed_ = notified_ = false;
+    }
+    publisher.quiescent(setup_.index);
+  }
+  publisher.offline(setup_.index);
+  rte_thread_unregister();
+}
+
+uint32_t Worker::poll_once(const Revision& revision) noexcept {
+  const WorkerView& view = revision.workers[setup_.index];
+  local_.now_seconds = setup_.clock_seconds.load(std::memory_order_relaxed);
+  uint32_t total = 0;
+  for (const RxQueue& rx : view.queues) {
+    const uint16_t count = rx.port->receive(rx.queue, burst_.packets.data(), kBurstSize);
+    if (count == 0) continue;
+    burst_.count = count;
+    burst_.in_port = rx.port->id();
+    uint64_t bytes = 0;
+    for (uint16_t i = 0; i < count; ++i) bytes += burst_.packets[i]->pkt_len;
+    PortCounters& counters = (*counters_)[burst_.in_port];
+    counters.rx_packets.add(count);
+    counters.rx_bytes.add(bytes);
+    run_pipeline(burst_, *revision.snapshot, local_);
+    transmitter_.hand_on(burst_, view, *revision.snapshot);
+    total += count;
+    figures_.bursts.add(1);
+  }
+  if (total != 0) transmitter_.flush(view);
+  return total;
+}
+
+uint64_t Worker::lap() noexcept {
+  const uint64_t now = rte_rdtsc();
+  const uint64_t cycles = now - last_tsc_;
+  last_tsc_ = now;
+  return cycles;
+}
+
+void Worker::account(uint32_t packets) noexcept {
+  const uint64_t cycles = lap();
+  figures_.polls.add(1);
+  if (packets == 0) return figures_.idle_cycles.add(cycles);
+  figures_.busy_cycles.add(cycles);
+  figures_.packets.add(packets);
+  idle_since_tsc_ = 0;
+}
+
+void Worker::rest(const Revision& revision) noexcept {
+  if (idle_since_tsc_ == 0) idle_since_tsc_ = last_tsc_;
+  if (last_tsc_ - idle_since_tsc_ < spin_cycles_) return rte_pause();
+  if (armed_) return sleep();
+  // The next loop polls once more, so that nothing that came before the other sides notify is left lying.
+  sleeper_.arm(revision.workers[setup_.index], revision.number);
+  armed_ = notified_ = true;
+}
+
+void Worker::sleep() noexcept {
+  setup_.publisher.offline(setup_.index);
+  sleeper_.sleep();
+  setup_.publisher.online(setup_.index);
+  figures_.sleep_cycles.add(lap());
+  figures_.sleeps.add(1);
+  armed_ = false;  // wake sources may have changed
+}
+
+}  // namespace podswitch

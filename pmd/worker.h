@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// A worker: one thread on one core that polls its receive queues, runs the pipeline and sends. Made and
+// stopped by the configuration thread; its figures are read by anyone.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <thread>
+
+#include "pmd/engine.h"
+#include "pmd/publisher.h"
+#include "pmd/sleeper.h"
+#include "pmd/transmitter.h"
+#include "switch/local.h"
+
+namespace podswitch {
+
+// Since start, in cycles of the time stamp counter. The worker is the only writer.
+struct alignas(64) WorkerFigures {
+  Counter busy_cycles;  // loops that brought packets
+  Counter idle_cycles;  // loops that brought none
+  Counter sleep_cycles;
+  Counter packets;
+  Counter bursts;
+  Counter sleeps;
+  Counter polls;
+};
+
+class Worker {
+ public:
+  struct Setup {
+    unsigned index;
+    unsigned core;
+    IdlePolicy idle;
+    Publisher& publisher;
+    Fdb& fdb;
+    rte_mempool& pool;
+    const std::atomic<uint32_t>& clock_seconds;
+  };
+  explicit Worker(const Setup& setup);
+  ~Worker();
+
+  void start();  // some revision has been published
+  void stop();
+  // Any thread: ends a sleep, or prevents the next.
+  void wake() noexcept { sleeper_.wake(); }
+
+  unsigned core() const { return setup_.core; }
+  const WorkerFigures& figures() const { return figures_; }
+  const PortCounterTable& counters() const { return *counters_; }
+  PortCounterTable& counters() { return *counters_; }
+  uint64_t learn_queue_full() const { return local_.learn_queue_full.get(); }
+  LearnRing& learned() { return *learned_; }  // housekeeping thread pops
+  bool is_asleep() const { return sleeper_.is_asleep(); }
+
+ private:
+  void run();
+  uint32_t poll_once(const Revision& revision) noexcept;
+  void account(uint32_t packets) noexcept;
+  uint64_t lap() noexcept;
+  void rest(const Revision& revision) noexcept;
+  void sleep() noexcept;
+
+  const Setup setup_;
+  std::unique_ptr<PortCounterTable> counters_;
+  std::unique_ptr<LearnRing> learned_;
+  Local local_;
+  Transmitter transmitter_;
+  Sleeper sleeper_;
+  Burst burst_;
+  WorkerFigures figures_;
+  uint64_t last_tsc_ = 0;
+  uint64_t idle_since_tsc_ = 0;  // 0: the last loop brought packets
+  bool armed_ = false;           // polled since wake-ups were asked for, so that it may sleep
+  bool notified_ = false;        // the other sides notify, which costs them: to be undone
+  const uint64_t spin_cycles_;
+  std::atomic<bool> stopping_{false};
+  std::thread thread_;
+};
+
+}  // namespace podswitch
