@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+// A vhost-user front end that does what no driver would: it writes messages and descriptors by hand. Linux
+// vhost-user protocol, docs/interop/vhost-user.rst of QEMU. Any one thread.
+#pragma once
+
+#define VIRTIO_RING_NO_LEGACY  // the rest is no C++
+#include <linux/virtio_ring.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstring>
+#include <stdexcept>
+#include <string>
+#include <thread>
+
+namespace podswitch {
+
+class RawFrontEnd {
+ public:
+  static constexpr uint32_t kSetFeatures = 2, kSetOwner = 3, kSetMemTable = 5, kSetVringNum = 8,
+                            kSetVringAddr = 9, kSetVringBase = 10, kSetVringKick = 12, kSetVringCall = 13,
+                            kSendRarp = 19;
+  static constexpr uint32_t kVersion = 1, kNeedReply = 8;
+
+  explicit RawFrontEnd(const std::string& path) : socket_(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path.copy(address.sun_path, sizeof address.sun_path - 1);
+    if (connect(socket_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
+      throw std::runtime_error("connect " + path + ": " + std::strerror(errno));
+  }
+  ~RawFrontEnd() {
+    close(socket_);
+    if (memory_ != nullptr) munmap(memory_, kMemoryBytes);
+  }
+  RawFrontEnd(const RawFrontEnd&) = delete;
+  RawFrontEnd& operator=(const RawFrontEnd&) = delete;
+
+  // False when the socket takes no more now.
+  bool send_value(uint32_t request, uint32_t flags, uint64_t value) {
+    const Header header{request, kVersion | flags, sizeof value};
+    char bytes[sizeof header + sizeof value];
+    std::memcpy(bytes, &header, sizeof header);
+    std::memcpy(bytes + sizeof header, &value, sizeof value);
+    return ::send(socket_, bytes, sizeof bytes, MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof bytes;
+  }
+  // A header that announces a payload which never comes.
+  void send_half_a_message() {
+    const Header header{kSendRarp, kVersion, 8};
+    [[maybe_unused]] const auto n = ::send(socket_, &header, sizeof header, MSG_NOSIGNAL);
+  }
+
+  // One queue pair of 128 descriptors, split rings.
+  void start_driver() {
+    const int fd = memfd_create("guest", MFD_CLOEXEC);
+    if (ftruncate(fd, kMemoryBytes) != 0) throw std::runtime_error("ftruncate");
+    memory_ = static_cast<char*>(mmap(nullptr, kMemoryBytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
+    send(kSetOwner, "", 0);
+    const uint64_t features = 1ULL << 32;  // VIRTIO_F_VERSION_1
+    send(kSetFeatures, &features, sizeof features);
+    const auto base = reinterpret_cast<uint64_t>(memory_);
+    const struct {
+      uint32_t regions, padding;
+      uint64_t guest, size, user, offset;
+    } table{1, 0, 0, kMemoryBytes, base, 0};
+    send(kSetMemTable, &table, sizeof table, fd);
+    close(fd);
+    for (const uint32_t ring : {0U, 1U}) start_ring(ring, base);
+  }
+  // Offers one frame made of `count` descriptors, each the same `bytes` of memory, on the transmit ring.
+  void transmit(uint16_t count, uint32_t bytes) {
+    auto* descriptors = reinterpret_cast<vring_desc*>(memory_ + kRingBytes);
+    auto* available = reinterpret_cast<vring_avail*>(memory_ + kRingBytes + kAvailableOffset);
+    for (uint16_t i = 0; i < count; ++i)
+      descriptors[i] = {1 << 20, bytes, static_cast<uint16_t>(i + 1 < count ? VRING_DESC_F_NEXT : 0),
+                        static_cast<uint16_t>(i + 1)};
+    available->ring[available->idx % kRingSize] = 0;
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    available->idx = static_cast<uint16_t>(available->idx + 1);
+  }
+
+ private:
+  static constexpr uint64_t kMemoryBytes = 64 << 20;
+  static constexpr uint64_t kRingBytes = 65536, kAvailableOffset = 8192, kUsedOffset = 16384;
+  static constexpr uint32_t kRingSize = 128;
+
+  struct Header {
+    uint32_t request, flags, size;
+  };
+
+  void start_ring(uint32_t ring, uint64_t base) {
+    const struct { uint32_t index, value; } size{ring, kRingSize}, first{ring, 0};
+    send(kSetVringNum, &size, sizeof size);
+    send(kSetVringBase, &first, sizeof first);
+    const uint64_t start = base + ring * kRingBytes;
+    const struct {
+      uint32_t index, flags;
+      uint64_t descriptors, used, available, log;
+    } address{ring, 0, start, start + kUsedOffset, start + kAvailableOffset, 0};
+    send(kSetVringAddr, &address, sizeof address);
+    for (const uint32_t request : {kSetVringCall, kSetVringKick}) {
+      const uint64_t index = ring;
+      const int event = eventfd(0, EFD_CLOEXEC);
+      send(request, &index, sizeof index, event);
+      close(event);
+    }
+  }
+
+  void send(uint32_t request, const void* payload, uint32_t size, int fd = -1) {
+    const Header header{request, kVersion, size};
+    char bytes[sizeof header + 256];
+    std::memcpy(bytes, &header, sizeof header);
+    std::memcpy(bytes + sizeof header, payload, size);
+    iovec vector{bytes, sizeof header + size};
+    msghdr message{};
+    message.msg_iov = &vector;
+    message.msg_iovlen = 1;
+    alignas(cmsghdr) char control[CMSG_SPACE(sizeof fd)] = {};
+    if (fd >= 0) {
+      message.msg_control = control;
+      message.msg_controllen = sizeof control;
+      cmsghdr* head = CMSG_FIRSTHDR(&message);
+      head->cmsg_level = SOL_SOCKET;
+      head->cmsg_type = SCM_RIGHTS;
+      head->cmsg_len = CMSG_LEN(sizeof fd);
+      std::memcpy(CMSG_DATA(head), &fd, sizeof fd);
+    }
+    if (sendmsg(socket_, &message, MSG_NOSIGNAL) < 0) throw std::runtime_error("sendmsg");
+    // librte_vhost reads descriptors that came with a message only if the messages come one by one.
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+
+  int socket_;
+  char* memory_ = nullptr;
+};
+
+}  // namespace podswitch
