@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ctl/journal.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <boost/crc.hpp>
+#include <cerrno>
+#include <charconv>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <system_error>
+
+#include "ctl/port_options.h"
+#include "pmd/error.h"
+#include "pmd/log.h"
+
+namespace podswitch {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::string_view kMagic = "podswitch-journal ";
+constexpr std::string_view kHeader = "podswitch-journal 1\n";
+constexpr size_t kPrefixBytes = 18;  // "LLLLLLLL CCCCCCCC "
+
+template <typename... Work>
+struct Overloaded : Work... {
+  using Work::operator()...;
+};
+template <typename... Work>
+Overloaded(Work...) -> Overloaded<Work...>;
+
+uint32_t crc_of(std::string_view data) {
+  boost::crc_32_type crc;
+  crc.process_bytes(data.data(), data.size());
+  return crc.checksum();
+}
+
+std::string frame(std::string_view payload) {
+  return fmt::format("{:08x} {:08x} {}\n", payload.size(), crc_of(payload), payload);
+}
+
+std::optional<uint32_t> hex_word(std::string_view text) {
+  uint32_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, 16);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+// The payload of the record at the start of `text`, its checksum verified; without what follows it.
+std::optional<std::string_view> payload_at(std::string_view text) {
+  if (text.size() < kPrefixBytes || text[8] != ' ' || text[17] != ' ') return std::nullopt;
+  const auto length = hex_word(text.substr(0, 8));
+  const auto crc = hex_word(text.substr(9, 8));
+  if (!length || !crc || *length > text.size() - kPrefixBytes) return std::nullopt;
+  const std::string_view payload = text.substr(kPrefixBytes, *length);
+  if (crc_of(payload) != *crc) return std::nullopt;
+  return payload;
+}
+
+// Whether a good record begins anywhere in `text`: then what is before it is damage, not a torn tail.
+bool has_record(std::string_view text) {
+  for (size_t at = 0; at + kPrefixBytes <= text.size(); ++at)
+    if (text[at + 8] == ' ' && text[at + 17] == ' ' && payload_at(text.substr(at))) return true;
+  return false;
+}
+
+Json to_json(const Edit& edit) {
+  return std::visit(
+      Overloaded{[](const PortAdded& e) {
+                   return Json{{"add", podswitch::to_json(e.spec)}};
+                 },
+                 [](const PortRemoved& e) {
+                   return Json{{"remove", e.name}};
+                 },
+                 [](const QueuePinned& e) {
+                   return Json{{"pin", {{"port", e.queue.port}, {"queue", e.queue.queue}, {"core", e.core}}}};
+                 }},
+      edit);
+}
+
+Edit edit_from_json(const Json& edit) {
+  if (edit.contains("add")) {
+    std::vector<Problem> problems;
+    PortSpec spec = port_from_json(edit.at("add"), "", problems);
+    if (!problems.empty()) throw Error(std::move(problems));
+    return PortAdded{std::move(spec)};
+  }
+  if (edit.contains("remove")) return PortRemoved{edit.at("remove").get<std::string>()};
+  const Json& pin = edit.at("pin");
+  return QueuePinned{{pin.at("port").get<std::string>(), pin.at("queue").get<uint16_t>()},
+                     pin.at("core").get<unsigned>()};
+}
+
+std::string record_of(const std::vector<Edit>& edits) {
+  Json list = Json::array();
+  for (const Edit& edit : edits) list.push_back(to_json(edit));
+  return frame(list.dump());
+}
+
+std::vector<Edit> edits_of(const StoredState& state) {
+  std::vector<Edit> edits;
+  for (const auto& [name, spec] : state.ports) edits.push_back(PortAdded{spec});
+  for (const auto& [queue, core] : state.pins) edits.push_back(QueuePinned{queue, core});
+  return edits;
+}
+
+}  // namespace
+
+void apply_edit(StoredState& state, const Edit& edit) {
+  std::visit(Overloaded{[&](const PortAdded& e) { state.ports.insert_or_assign(e.spec.name, e.spec); },
+                        [&](const PortRemoved& e) {
+                          state.ports.erase(e.name);
+                          std::erase_if(state.pins,
+                                        [&](const auto& pin) { return pin.first.port == e.name; });
+                        },
+                        [&](const QueuePinned& e) { state.pins[e.queue] = e.core; }},
+             edit);
+}
+
+Journal::Journal(std::string directory, JournalLimits limits)
+    : directory_(std::move(directory)), path_(directory_ + "/journal"), limits_(limits) {
+  make_directories(directory_, 0700);
+  directory_fd_ = FileDescriptor(open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  check_errno(directory_fd_.get(), directory_ + ": cannot open");
+  lock_ = lock_file(directory_ + "/lock", directory_);
+  load();
+}
+
+void Journal::load() {
+  FileDescriptor fd(open(path_.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+  if (!fd && errno != ENOENT) check_errno(-1, path_ + ": cannot open");
+  const std::string text = fd ? read_all(fd.get(), path_) : "";
+  if (text.empty()) return rewrite({});
+  fd_ = std::move(fd);
+  replay(text);
+  if (size_ == text.size()) return;
+  log::warning("{}: the last change was not written completely; {} bytes at offset {} are cut off", path_,
+               text.size() - size_, size_);
+  cut(size_);
+}
+
+void Journal::replay(const std::string& text) {
+  const std::string_view whole = text;
+  if (!whole.starts_with(kHeader)) {
+    if (whole.starts_with(kMagic))
+      throw Error(path_,
+                  fmt::format("was written by another version of podswitch ('{}', this one reads '{}'): "
+                              "start that version, or move the file away and add the ports again",
+                              whole.substr(0, whole.find('\n')).substr(0, 40),
+                              kHeader.substr(0, kHeader.size() - 1)));
+    throw damage(0, "does not begin with a journal's header");
+  }
+  size_ = kHeader.size();
+  while (size_ < whole.size()) {
+    const std::string_view rest = whole.substr(size_);
+    const auto payload = payload_at(rest);
+    const size_t end = payload ? kPrefixBytes + payload->size() : 0;
+    if (!payload || end >= rest.size() || rest[end] != '\n') {
+      if (has_record(rest.substr(1))) throw damage(size_, "a record is damaged, and good ones follow it");
+      return;
+    }
+    try {
+      for (const Json& edit : Json::parse(*payload)) apply_edit(state_, edit_from_json(edit));
+    } catch (const std::exception& error) {
+      throw damage(size_, fmt::format("a record cannot be understood ({})", error.what()));
+    }
+    size_ += end + 1;
+    ++records_;
+  }
+}
+
+Error Journal::damage(size_t offset, const std::string& what) const {
+  return Error(
+      path_,
+      fmt::format("{} at offset {}. To keep what is before it, run `truncate -s {} {}`; to begin anew, "
+                  "move the file away; the ports after it must be added again",
+                  what, offset, offset, path_));
+}
+
+void Journal::cut(size_t size) {
+  check_errno(ftruncate(fd_.get(), static_cast<off_t>(size)), path_ + ": cannot truncate");
+  check_errno(fdatasync(fd_.get()), path_ + ": cannot sync");
+}
+
+void Journal::append(const std::vector<Edit>& edits) {
+  StoredState next = state_;
+  for (const Edit& edit : edits) apply_edit(next, edit);
+  const std::string record = record_of(edits);
+  if (is_damaged_ || records_ + 1 > limits_.records || size_ + record.size() > base_ + limits_.bytes)
+    return rewrite(std::move(next));
+  try {
+    check_errno(static_cast<int>(lseek(fd_.get(), static_cast<off_t>(size_), SEEK_SET) < 0 ? -1 : 0),
+                path_ + ": cannot seek");
+    write_all(fd_.get(), record, path_);
+    check_errno(fdatasync(fd_.get()), path_ + ": cannot sync");
+  } catch (const Error&) {
+    // What is on the disk now is not known: nothing may be appended to it.
+    is_damaged_ = true;
+    if (ftruncate(fd_.get(), static_cast<off_t>(size_)) != 0)
+      log::error("{}: cannot truncate after a failed write", path_);
+    throw;
+  }
+  size_ += record.size();
+  ++records_;
+  state_ = std::move(next);
+}
+
+void Journal::rewrite(StoredState state) {
+  const std::string temporary = path_ + ".new";
+  FileDescriptor fd(open(temporary.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+  check_errno(fd.get(), temporary + ": cannot create");
+  std::string text(kHeader);
+  if (const auto edits = edits_of(state); !edits.empty()) text += record_of(edits);
+  write_all(fd.get(), text, temporary);
+  check_errno(fsync(fd.get()), temporary + ": cannot sync");
+  check_errno(rename(temporary.c_str(), path_.c_str()), temporary + ": cannot rename");
+  // Until the directory is on the disk, a power cut may bring back the old file.
+  is_damaged_ = true;
+  check_errno(fsync(directory_fd_.get()), directory_ + ": cannot sync");
+  is_damaged_ = false;
+  fd_ = std::move(fd);
+  state_ = std::move(state);
+  base_ = size_ = text.size();
+  records_ = 0;
+}
+
+}  // namespace podswitch

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the operator asked for by the control socket, on disk, so that a restart brings it back. One file in
+// the state directory: a header line, then one record a line (length, CRC-32, JSON), appended and on the
+// disk before a change is answered, rewritten as one record when the log has grown. One owner at a time.
+// Configuration thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "ctl/file.h"
+#include "pmd/engine.h"
+#include "pmd/error.h"
+#include "pmd/port_spec.h"
+
+namespace podswitch {
+
+struct StoredState {
+  std::map<std::string, PortSpec> ports;  // by name
+  Pins pins;
+  friend bool operator==(const StoredState&, const StoredState&) = default;
+};
+
+// One step of a change. A port that goes takes its pins with it.
+struct PortAdded {
+  PortSpec spec;
+};
+struct PortRemoved {
+  std::string name;
+};
+struct QueuePinned {
+  QueueName queue;
+  unsigned core = 0;
+};
+using Edit = std::variant<PortAdded, PortRemoved, QueuePinned>;
+
+void apply_edit(StoredState& state, const Edit& edit);
+
+struct JournalLimits {  // beyond either, since the last rewriting, the log is rewritten
+  size_t records = 4096;
+  size_t bytes = size_t{8} << 20;
+};
+
+class Journal {
+ public:
+  // Makes the directory (0700) when it is missing, locks it, reads what is there. A torn last record is cut
+  // off with a warning. Throws Error: another daemon owns it, a record in the middle is damaged, a newer
+  // version wrote it.
+  explicit Journal(std::string directory, JournalLimits limits = {});
+
+  const StoredState& state() const { return state_; }
+  // The edits as one record, all or nothing: on the disk when it returns. Throws Error, and then neither the
+  // disk nor state() has changed.
+  void append(const std::vector<Edit>& edits);
+  // Puts `state` in the place of everything.
+  void rewrite(StoredState state);
+
+ private:
+  void load();
+  void replay(const std::string& text);
+  Error damage(size_t offset, const std::string& what) const;
+  void cut(size_t size);
+
+  const std::string directory_;
+  const std::string path_;
+  const JournalLimits limits_;
+  FileDescriptor directory_fd_;
+  FileDescriptor lock_;
+  FileDescriptor fd_;
+  StoredState state_;
+  size_t records_ = 0;       // since the last rewriting
+  size_t size_ = 0;          // bytes of the file that are good
+  size_t base_ = 0;          // of which the last rewriting wrote
+  bool is_damaged_ = false;  // a write failed half way: only rewriting helps
+};
+
+}  // namespace podswitch

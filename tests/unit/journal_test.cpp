@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ctl/journal.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <fstream>
+#include <iterator>
+
+#include "pmd/log.h"
+#include "tests/unit/temporary_directory.h"
+
+namespace podswitch {
+namespace {
+
+using testing::HasSubstr;
+
+PortSpec tap(const std::string& name) {
+  PortSpec spec;
+  spec.name = name;
+  spec.kind = PortKind::Tap;
+  spec.ifname = name;
+  spec.mac = MacAddress::parse("02:00:00:00:00:01");
+  spec.ips = {*IpAddress::parse("10.0.0.1"), *IpAddress::parse("fd00::1")};
+  return spec;
+}
+
+std::string content(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+void put(const std::string& path, const std::string& text) {
+  std::ofstream(path, std::ios::binary | std::ios::trunc) << text;
+}
+
+std::string error_of(const std::string& directory) {
+  try {
+    Journal{directory};
+    return "";
+  } catch (const Error& error) {
+    return error.what();
+  }
+}
+
+class JournalTest : public testing::Test {
+ protected:
+  // Hundreds of warnings are to be expected.
+  JournalTest() { log::set_level(log::Level::Error); }
+  ~JournalTest() override { log::set_level(log::Level::Info); }
+
+  const TemporaryDirectory directory_;
+  const std::string state_ = directory_ / "state";
+  const std::string file_ = state_ + "/journal";
+};
+
+TEST_F(JournalTest, BringsBackWhatWasAppended) {
+  StoredState expected;
+  {
+    Journal journal(state_);
+    EXPECT_EQ(journal.state(), StoredState{});
+    journal.append({PortAdded{tap("a")}, PortAdded{tap("b")}});
+    journal.append({QueuePinned{{"a", 0}, 3}, QueuePinned{{"b", 0}, 4}});
+    journal.append({PortRemoved{"b"}});
+    expected.ports["a"] = tap("a");
+    expected.pins[{"a", 0}] = 3;
+    EXPECT_EQ(journal.state(), expected);
+  }
+  EXPECT_EQ(Journal(state_).state(), expected);
+  struct stat info {};
+  ASSERT_EQ(stat(state_.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0700U);
+}
+
+TEST_F(JournalTest, HasOneOwner) {
+  const Journal journal(state_);
+  EXPECT_THAT(error_of(state_),
+              HasSubstr("in use by another podswitchd (process " + std::to_string(getpid())));
+}
+
+TEST_F(JournalTest, CutsATornTailAtEveryByte) {
+  size_t whole = 0;
+  {
+    Journal journal(state_);
+    journal.append({PortAdded{tap("a")}});
+    whole = content(file_).size();
+    journal.append({PortAdded{tap("b")}, PortAdded{tap("c")}});
+  }
+  const std::string text = content(file_);
+  for (size_t size = whole; size < text.size(); ++size) {
+    put(file_, text.substr(0, size));
+    {
+      Journal journal(state_);
+      ASSERT_EQ(journal.state().ports.size(), 1U) << size;
+      if (size % 16 != 0) continue;  // syncing is slow
+      journal.append({PortAdded{tap("d")}});
+    }
+    ASSERT_EQ(Journal(state_).state().ports.size(), 2U) << size;
+  }
+}
+
+TEST_F(JournalTest, CutsADamagedLastRecord) {
+  size_t whole = 0;
+  {
+    Journal journal(state_);
+    journal.append({PortAdded{tap("a")}});
+    whole = content(file_).size();
+    journal.append({PortAdded{tap("b")}});
+  }
+  const std::string text = content(file_);
+  for (size_t at = whole; at < text.size(); ++at) {
+    std::string damaged = text;
+    damaged[at] = damaged[at] == '\n' ? 'x' : '\n';
+    put(file_, damaged);
+    ASSERT_EQ(Journal(state_).state().ports.size(), 1U) << at;
+  }
+}
+
+TEST_F(JournalTest, RefusesDamageInTheMiddleWithoutChangingIt) {
+  size_t first = 0, second = 0;
+  {
+    Journal journal(state_);
+    first = content(file_).size();
+    journal.append({PortAdded{tap("a")}});
+    second = content(file_).size();
+    journal.append({PortAdded{tap("b")}});
+  }
+  const std::string text = content(file_);
+  for (size_t at = first; at < second; ++at) {
+    std::string damaged = text;
+    damaged[at] = static_cast<char>(damaged[at] ^ 1);
+    put(file_, damaged);
+    const std::string error = error_of(state_);
+    ASSERT_THAT(error, HasSubstr("at offset " + std::to_string(first))) << at;
+    ASSERT_THAT(error, HasSubstr("truncate -s " + std::to_string(first)));
+    ASSERT_EQ(content(file_), damaged);
+  }
+}
+
+TEST_F(JournalTest, RefusesOtherFiles) {
+  { Journal journal(state_); }
+  put(file_, "podswitch-journal 2\nwhatever\n");
+  EXPECT_THAT(error_of(state_), HasSubstr("another version"));
+  put(file_, "something else\n");
+  EXPECT_THAT(error_of(state_), HasSubstr("does not begin with a journal's header"));
+}
+
+TEST_F(JournalTest, RewritesItselfWhenItHasGrown) {
+  {
+    Journal journal(state_, {.records = 10, .bytes = size_t{1} << 20});
+    for (int i = 0; i < 100; ++i) {
+      journal.append({PortAdded{tap("a")}});
+      journal.append({PortRemoved{"a"}});
+    }
+    journal.append({PortAdded{tap("b")}});
+    EXPECT_LT(content(file_).size(), 2000U);
+  }
+  const Journal journal(state_);
+  EXPECT_EQ(journal.state().ports.size(), 1U);
+  EXPECT_EQ(journal.state().ports.count("b"), 1U);
+}
+
+// A crash before the rename leaves the old journal and a new file of any length beside it.
+TEST_F(JournalTest, SurvivesACrashWhileRewriting) {
+  {
+    Journal journal(state_);
+    journal.append({PortAdded{tap("a")}});
+  }
+  const std::string text = content(file_);
+  for (size_t size = 0; size <= text.size(); size += 7) {
+    put(file_ + ".new", text.substr(0, size));
+    Journal journal(state_, {.records = 0, .bytes = 0});
+    ASSERT_EQ(journal.state().ports.size(), 1U);
+    journal.append({PortAdded{tap("b")}});
+    journal.append({PortRemoved{"b"}});
+  }
+  EXPECT_EQ(Journal(state_).state().ports.size(), 1U);
+}
+
+TEST_F(JournalTest, RefusesAChangeThatCannotBeWritten) {
+  Journal journal(state_, {.records = 0, .bytes = 0});
+  ASSERT_EQ(mkdir((file_ + ".new").c_str(), 0700), 0);
+  EXPECT_THROW(journal.append({PortAdded{tap("a")}}), Error);
+  EXPECT_TRUE(journal.state().ports.empty());
+  ASSERT_EQ(rmdir((file_ + ".new").c_str()), 0);
+  journal.append({PortAdded{tap("b")}});
+  EXPECT_EQ(journal.state().ports.count("b"), 1U);
+}
+
+}  // namespace
+}  // namespace podswitch
