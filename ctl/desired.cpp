@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ctl/desired.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "ctl/port_conflict.h"
+#include "ctl/port_options.h"
+
+namespace podswitch {
+namespace {
+
+void check_port(const PortSpec& port, const DesiredState& state, const Gateway& gateway,
+                const std::string& path, std::vector<Problem>& problems) {
+  const auto add = [&](const std::string& option, std::string message) {
+    problems.push_back({path.empty() ? option : path + "." + option, std::move(message)});
+  };
+  if (port.mac && *port.mac == gateway.mac)
+    add("mac", fmt::format("{} is the gateway's own", port.mac->to_string()));
+  for (const IpAddress& ip : port.ips)
+    if (std::find(gateway.ips.begin(), gateway.ips.end(), ip) != gateway.ips.end())
+      add("ip", fmt::format("{} is the gateway's own", ip.to_string()));
+  std::vector<Problem> conflicts;
+  for (const auto& [name, other] : state.ports)
+    if (name != port.name) find_conflicts(port, *other, conflicts);
+  for (Problem& conflict : conflicts) add(conflict.path, std::move(conflict.message));
+}
+
+std::string joined(const std::vector<Problem>& problems) {
+  std::string text = Error(problems).what();
+  std::replace(text.begin(), text.end(), '\n', ';');
+  return text;
+}
+
+// Takes a journalled port in, if it can live beside those already in `state`.
+void admit(Desired& desired, const PortSpec& spec, const Gateway& gateway) {
+  DesiredState& state = desired.state;
+  state.ports[spec.name] = std::make_shared<const PortSpec>(spec);
+  std::vector<Problem> problems;
+  find_conflicts(state, gateway, {spec.name}, {}, problems);
+  if (problems.empty()) return;
+  state.ports.erase(spec.name);
+  desired.left_out[spec.name] = joined(problems);
+}
+
+}  // namespace
+
+void find_conflicts(const DesiredState& state, const Gateway& gateway, const std::set<std::string>& fresh,
+                    const std::map<std::string, std::string>& paths, std::vector<Problem>& problems) {
+  for (const std::string& name : fresh) {
+    const auto path = paths.find(name);
+    check_port(*state.ports.at(name), state, gateway, path == paths.end() ? "" : path->second, problems);
+  }
+}
+
+Desired merge(const std::vector<PortSpec>& static_ports, const Pins& static_pins, const StoredState& stored,
+              const std::set<unsigned>& worker_cores, const Gateway& gateway,
+              std::vector<std::string>& warnings) {
+  Desired desired;
+  std::map<std::string, std::string> paths;
+  for (const PortSpec& spec : static_ports) {
+    desired.state.ports[spec.name] = std::make_shared<const PortSpec>(spec);
+    desired.static_ports.insert(spec.name);
+    paths[spec.name] = "port." + spec.name;
+  }
+  std::vector<Problem> problems;
+  find_conflicts(desired.state, gateway, desired.static_ports, paths, problems);
+  if (!problems.empty()) throw Error(std::move(problems));
+
+  for (const auto& [name, spec] : stored.ports) {
+    if (desired.static_ports.count(name) != 0)
+      desired.left_out[name] = "the config file defines a port of this name";
+    else
+      admit(desired, spec, gateway);
+  }
+  for (const auto& [name, reason] : desired.left_out)
+    warnings.push_back(fmt::format("port {} of the journal is left out: {}", name, reason));
+  desired.static_pins = desired.state.pins = static_pins;
+  for (const auto& [queue, core] : stored.pins) {
+    if (worker_cores.count(core) == 0)
+      warnings.push_back(fmt::format("{}:{} is no longer kept on core {}: no worker runs there", queue.port,
+                                     queue.queue, core));
+    else
+      desired.state.pins.insert({queue, core});
+  }
+  return desired;
+}
+
+std::vector<std::string> differences(const PortSpec& present, const PortSpec& asked) {
+  std::vector<std::string> found;
+  const auto text = [](const PortOption& option, const PortSpec& spec) {
+    const auto values = option.get(spec);
+    const std::string fallback(option.default_text.empty() ? "unset" : option.default_text);
+    return values.empty() ? fallback : fmt::format("{}", fmt::join(values, ","));
+  };
+  for (const PortOption& option : port_options())
+    if (option.get(present) != option.get(asked))
+      found.push_back(
+          fmt::format("{} is {}, asked for {}", option.name, text(option, present), text(option, asked)));
+  return found;
+}
+
+Draft::Outcome Draft::add(const PortSpec& spec, const std::string& path) {
+  const auto present = next_.state.ports.find(spec.name);
+  if (present != next_.state.ports.end()) {
+    if (*present->second == spec) return Outcome::Unchanged;
+    throw Error(path, fmt::format("port {} exists with other options: {}; to change it, delete it first",
+                                  spec.name, fmt::join(differences(*present->second, spec), "; ")));
+  }
+  next_.state.ports[spec.name] = std::make_shared<const PortSpec>(spec);
+  next_.left_out.erase(spec.name);
+  edits_.emplace_back(PortAdded{spec});
+  fresh_.insert(spec.name);
+  if (!path.empty()) paths_[spec.name] = path;
+  return Outcome::Changed;
+}
+
+void Draft::remove(const std::string& name, const StoredState& stored) {
+  if (next_.static_ports.count(name) != 0)
+    throw Error(name, "is defined in the config file: take its section out there and restart the daemon");
+  // A port that was left out at the start is known to the journal only.
+  const bool is_known = next_.state.ports.erase(name) != 0 || stored.ports.count(name) != 0;
+  if (!is_known) throw Error(name, "no such port");
+  next_.left_out.erase(name);
+  std::erase_if(next_.state.pins, [&](const auto& pin) {
+    return pin.first.port == name && next_.static_pins.count(pin.first) == 0;
+  });
+  fresh_.erase(name);
+  edits_.emplace_back(PortRemoved{name});
+}
+
+Draft::Outcome Draft::pin(const QueueName& queue, unsigned core) {
+  const auto port = next_.state.ports.find(queue.port);
+  if (port == next_.state.ports.end()) throw Error("queue", fmt::format("no port {}", queue.port));
+  if (queue.queue >= port->second->queues)
+    throw Error("queue", fmt::format("port {} has {} queue{}, numbered from 0", queue.port,
+                                     port->second->queues, port->second->queues == 1 ? "" : "s"));
+  const auto present = next_.state.pins.find(queue);
+  if (present != next_.state.pins.end() && present->second == core) return Outcome::Unchanged;
+  if (next_.static_pins.count(queue) != 0)
+    throw Error("queue", fmt::format("{}:{} is pinned to core {} in the config file", queue.port, queue.queue,
+                                     next_.static_pins.at(queue)));
+  next_.state.pins[queue] = core;
+  edits_.emplace_back(QueuePinned{queue, core});
+  return Outcome::Changed;
+}
+
+void Draft::check(const Gateway& gateway) const {
+  std::vector<Problem> problems;
+  find_conflicts(next_.state, gateway, fresh_, paths_, problems);
+  if (!problems.empty()) throw Error(std::move(problems));
+}
+
+}  // namespace podswitch

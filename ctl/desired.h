@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// The desired state as plain values: what the config file and the journal make together, how a change turns
+// it into the next one, and which ports cannot live beside each other. Touches nothing outside itself.
+// Configuration thread.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "ctl/journal.h"
+#include "pmd/engine.h"
+#include "pmd/error.h"
+#include "pmd/port_spec.h"
+
+namespace podswitch {
+
+struct Desired {
+  DesiredState state;                  // what the engine shall run
+  std::set<std::string> static_ports;  // names, of the config file
+  Pins static_pins;
+  // Ports of the journal that cannot live beside these, and why.
+  std::map<std::string, std::string> left_out;
+};
+
+// Appends what in the ports named by `fresh` clashes with another port or with the gateway, each under
+// PREFIX.OPTION where prefix is `paths` of that name, or just OPTION where `paths` has none.
+void find_conflicts(const DesiredState& state, const Gateway& gateway, const std::set<std::string>& fresh,
+                    const std::map<std::string, std::string>& paths, std::vector<Problem>& problems);
+
+// The state to start with. Static ports come first: a journalled port of the same name, or one that
+// clashes, is left out (see there); so is a journalled pin that a static one overrules or whose core is no
+// worker's. Each omission is a line in `warnings`. Throws Error when static ports clash with each other.
+Desired merge(const std::vector<PortSpec>& static_ports, const Pins& static_pins, const StoredState& stored,
+              const std::set<unsigned>& worker_cores, const Gateway& gateway,
+              std::vector<std::string>& warnings);
+
+// "mtu is 1500, asked for 9000", one per option that differs.
+std::vector<std::string> differences(const PortSpec& present, const PortSpec& asked);
+
+// A change on its way: edits are tried one after another on a copy.
+class Draft {
+ public:
+  explicit Draft(const Desired& base) : next_(base) {}
+
+  enum class Outcome { Changed, Unchanged };
+  // `path` leads the paths of problems. The same port again is Unchanged; with other options it is an Error.
+  Outcome add(const PortSpec& spec, const std::string& path);
+  void remove(const std::string& name, const StoredState& stored);
+  Outcome pin(const QueueName& queue, unsigned core);
+  // Throws Error with all that clashes.
+  void check(const Gateway& gateway) const;
+
+  const Desired& next() const { return next_; }
+  const std::vector<Edit>& edits() const { return edits_; }
+
+ private:
+  Desired next_;
+  std::vector<Edit> edits_;
+  std::set<std::string> fresh_;
+  std::map<std::string, std::string> paths_;
+};
+
+}  // namespace podswitch
