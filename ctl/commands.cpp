@@ -1,0 +1,356 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ctl/commands.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "ctl/port_options.h"
+#include "ctl/text.h"
+#include "pmd/error.h"
+
+namespace podswitch {
+namespace {
+
+const std::vector<Column> kFigureColumns{
+    {"RX PACKETS", "rx_packets", Format::Count}, {"RX BYTES", "rx_bytes", Format::Bytes},
+    {"TX PACKETS", "tx_packets", Format::Count}, {"TX BYTES", "tx_bytes", Format::Bytes},
+    {"RX ERRORS", "rx_errors", Format::Count},   {"TX ERRORS", "tx_errors", Format::Count},
+    {"DROPPED", "dropped", Format::Count}};
+
+// A record's labels are written like words.
+const std::vector<Column> kFigureLines{
+    {"RX packets", "rx_packets", Format::Count}, {"RX bytes", "rx_bytes", Format::Bytes},
+    {"TX packets", "tx_packets", Format::Count}, {"TX bytes", "tx_bytes", Format::Bytes},
+    {"RX errors", "rx_errors", Format::Count},   {"TX errors", "tx_errors", Format::Count},
+    {"Dropped", "dropped", Format::Count}};
+
+std::vector<Column> with_figures(std::vector<Column> columns, const std::vector<Column>& figures) {
+  columns.insert(columns.end(), figures.begin(), figures.end());
+  return columns;
+}
+
+Parameter port_name(std::string_view help) {
+  return {.name = "name",
+          .value_name = "NAME",
+          .help = help,
+          .is_positional = true,
+          .is_required = true,
+          .hint = Hint::Port};
+}
+
+const Parameter kPortFilter{
+    .name = "port", .value_name = "PORT", .help = "only of this port", .hint = Hint::Port};
+
+std::vector<Parameter> fdb_filter() {
+  return {{.name = "network", .value_name = "N", .help = "only in this network"},
+          kPortFilter,
+          {.name = "mac", .value_name = "MAC", .help = "only this address"}};
+}
+
+std::vector<Parameter> fdb_list_parameters() {
+  auto parameters = fdb_filter();
+  parameters.push_back({.name = "limit",
+                        .value_name = "N",
+                        .help = "at most this many rows, up to 400000; default 100000",
+                        .shape = Shape::Number});
+  return parameters;
+}
+
+std::vector<Command> make_commands() {
+  return {
+      {.noun = "status",
+       .verb = "",
+       .help = "show the switch as a whole",
+       .view = View::Record,
+       .columns = {{"Node", "node"},
+                   {"Version", "version"},
+                   {"DPDK", "dpdk"},
+                   {"Process", "pid"},
+                   {"Up for", "uptime_seconds", Format::Seconds},
+                   {"Revision", "revision"},
+                   {"Ports", "ports"},
+                   {"Ports up", "ports_up"},
+                   {"Left out", "left_out"},
+                   {"Workers", "workers"},
+                   {"Workers make progress", "workers_make_progress"},
+                   {"Gateway", "gateway"},
+                   {"Gateway MAC", "gateway_mac"},
+                   {"Hugepages", "hugepages"},
+                   {"Memory", "memory_bytes", Format::Bytes},
+                   {"Buffers", "buffers", Format::Count},
+                   {"Buffers in use", "buffers_in_use", Format::Count},
+                   {"FDB entries", "fdb_size", Format::Count},
+                   {"FDB capacity", "fdb_capacity", Format::Count},
+                   {"FDB moves", "fdb_moves", Format::Count},
+                   {"Learn queue full", "learn_queue_full", Format::Count}},
+       .handler = &Commands::status},
+
+      {.noun = "port",
+       .verb = "add",
+       .help = "add a port, or many from a file; the same port again changes nothing",
+       .parameters =
+           {{.name = "name",
+             .value_name = "NAME",
+             .help = "the port's name: 1 to 63 letters, digits, '.', '_' or '-'",
+             .is_positional = true},
+            {.name = "file",
+             .value_name = "FILE",
+             .help = "ports as a JSON array or as JSON objects one after another, all or nothing; - reads "
+                     "standard input",
+             .is_local = true,
+             .hint = Hint::File}},
+       .takes_port_options = true,
+       .handler = &Commands::port_add},
+      {.noun = "port",
+       .verb = "del",
+       .help = "delete ports, all or none",
+       .parameters = {{.name = "name",
+                       .value_name = "NAME",
+                       .help = "the ports' names",
+                       .shape = Shape::Texts,
+                       .is_positional = true,
+                       .is_required = true,
+                       .hint = Hint::Port}},
+       .handler = &Commands::port_del},
+      {.noun = "port",
+       .verb = "list",
+       .help = "list the ports",
+       .view = View::Table,
+       .columns = {{"NAME", "name"},
+                   {"TYPE", "type"},
+                   {"STATE", "state"},
+                   {"NETWORK", "network"},
+                   {"POD", "pod"},
+                   {"MAC", "mac"},
+                   {"IP", "ip"},
+                   {"RX PACKETS", "rx_packets", Format::Count},
+                   {"TX PACKETS", "tx_packets", Format::Count},
+                   {"DROPPED", "dropped", Format::Count},
+                   {"REASON", "reason"}},
+       .handler = &Commands::port_list},
+      {.noun = "port",
+       .verb = "show",
+       .help = "show all about one port",
+       .parameters = {port_name("the port's name")},
+       .view = View::Record,
+       .columns = with_figures({{"Name", "name"},
+                                {"Type", "type"},
+                                {"State", "state"},
+                                {"Reason", "reason"},
+                                {"State changes", "state_changes", Format::Count},
+                                {"Network", "network"},
+                                {"Pod", "pod"},
+                                {"Pod UID", "uid"},
+                                {"MAC", "mac"},
+                                {"Device MAC", "device_mac"},
+                                {"IP", "ip"},
+                                {"MTU", "mtu"},
+                                {"Queues", "queues"},
+                                {"VLAN", "vlan"},
+                                {"Trunk", "trunk"},
+                                {"Allow spoofing", "allow-spoofing"},
+                                {"Path", "path"},
+                                {"Mode", "mode"},
+                                {"Socket mode", "socket-mode"},
+                                {"Socket group", "socket-group"},
+                                {"Memif ID", "memif-id"},
+                                {"Interface", "ifname"},
+                                {"Namespace", "netns"},
+                                {"Device", "device"}},
+                               kFigureLines),
+       .handler = &Commands::port_show},
+
+      {.noun = "fdb",
+       .verb = "list",
+       .help = "list the forwarding database: which MAC address is behind which port",
+       .parameters = fdb_list_parameters(),
+       .view = View::Table,
+       .columns = {{"NETWORK", "network"},
+                   {"VLAN", "vlan"},
+                   {"MAC", "mac"},
+                   {"PORT", "port"},
+                   {"STATIC", "static"},
+                   {"AGE", "age_seconds", Format::Seconds}},
+       .handler = &Commands::fdb_list},
+      {.noun = "fdb",
+       .verb = "flush",
+       .help = "forget learned addresses; static ones stay",
+       .parameters = fdb_filter(),
+       .handler = &Commands::fdb_flush},
+
+      {.noun = "worker",
+       .verb = "list",
+       .help = "list the workers, their queues and how busy they are",
+       .view = View::Table,
+       .columns = {{"CORE", "core"},
+                   {"BUSY", "busy_share", Format::Share},
+                   {"PACKETS", "packets", Format::Count},
+                   {"CYCLES/PACKET", "cycles_per_packet", Format::Decimal},
+                   {"AVERAGE BURST", "average_burst", Format::Decimal},
+                   {"SLEEPS", "sleeps", Format::Count},
+                   {"QUEUES", "queues"}},
+       .handler = &Commands::worker_list},
+      {.noun = "worker",
+       .verb = "assign",
+       .help = "move a receive queue to another worker, and keep it there",
+       .parameters = {{.name = "queue",
+                       .value_name = "PORT:QUEUE",
+                       .help = "the queue, numbered from 0",
+                       .is_positional = true,
+                       .is_required = true,
+                       .hint = Hint::Queue},
+                      {.name = "core",
+                       .value_name = "CORE",
+                       .help = "the worker's core",
+                       .shape = Shape::Number,
+                       .is_positional = true,
+                       .is_required = true}},
+       .handler = &Commands::worker_assign},
+
+      {.noun = "drops",
+       .verb = "",
+       .help = "list why packets were dropped, by port of origin",
+       .parameters = {{.name = "all",
+                       .value_name = "",
+                       .help = "also reasons that never occurred",
+                       .shape = Shape::Flag},
+                      kPortFilter},
+       .view = View::Table,
+       .columns = {{"PORT", "port"},
+                   {"REASON", "reason"},
+                   {"PACKETS", "packets", Format::Count},
+                   {"WERE", "disposition"},
+                   {"MEANING", "text"}},
+       .handler = &Commands::drops},
+      {.noun = "stats",
+       .verb = "",
+       .help = "show the ports' counters",
+       .parameters = {{.name = "port",
+                       .value_name = "PORT",
+                       .help = "only of this port",
+                       .is_positional = true,
+                       .hint = Hint::Port},
+                      {.name = "watch",
+                       .value_name = "",
+                       .help = "again and again, with rates per second, until Ctrl-C",
+                       .shape = Shape::Flag,
+                       .is_local = true},
+                      {.name = "interval",
+                       .value_name = "S",
+                       .help = "seconds between two looks with --watch; default 1",
+                       .shape = Shape::Number,
+                       .is_local = true}},
+       .view = View::Table,
+       .columns = with_figures({{"PORT", "port"}}, kFigureColumns),
+       .handler = &Commands::stats},
+      {.noun = "log",
+       .verb = "level",
+       .help = "show the log level, or set it until the daemon ends",
+       .parameters = {{.name = "level",
+                       .value_name = "LEVEL",
+                       .help = "debug, info, warning or error",
+                       .is_positional = true,
+                       .hint = Hint::LogLevel}},
+       .handler = &Commands::log_level},
+      {.noun = "version",
+       .verb = "",
+       .help = "show the versions of this program and of the daemon",
+       .view = View::Record,
+       .columns = {{"podswitch", "client"}, {"podswitchd", "version"}, {"DPDK", "dpdk"}},
+       .handler = &Commands::version},
+      {.noun = "completion",
+       .verb = "bash",
+       .help = "print the script that teaches bash to complete these commands"},
+      {.noun = "help",
+       .verb = "",
+       .help = "show this help",
+       .parameters = {{.name = "markdown",
+                       .value_name = "",
+                       .help = "this reference, for the README",
+                       .shape = Shape::Flag},
+                      {.name = "metrics-markdown",
+                       .value_name = "",
+                       .help = "the metrics, for the README",
+                       .shape = Shape::Flag},
+                      {.name = "drops-markdown",
+                       .value_name = "",
+                       .help = "the drop reasons, for the README",
+                       .shape = Shape::Flag}}},
+  };
+}
+
+const Parameter* find_parameter(const Command& command, std::string_view name) {
+  const auto found = std::find_if(command.parameters.begin(), command.parameters.end(),
+                                  [&](const Parameter& p) { return !p.is_local && p.name == name; });
+  return found == command.parameters.end() ? nullptr : &*found;
+}
+
+bool has_shape(const nlohmann::json& value, Shape shape) {
+  switch (shape) {
+    case Shape::Text:
+      return value.is_string();
+    case Shape::Number:
+      return value.is_number_unsigned();
+    case Shape::Flag:
+      return value.is_boolean();
+    case Shape::Texts:
+      return value.is_array() && !value.empty() &&
+             std::all_of(value.begin(), value.end(), [](const auto& item) { return item.is_string(); });
+  }
+  return false;
+}
+
+std::string_view shape_text(Shape shape) {
+  switch (shape) {
+    case Shape::Text:
+      return "a string";
+    case Shape::Number:
+      return "a whole number";
+    case Shape::Flag:
+      return "true or false";
+    case Shape::Texts:
+      return "an array of strings, at least one";
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string Command::name() const {
+  return verb.empty() ? std::string(noun) : fmt::format("{} {}", noun, verb);
+}
+
+std::span<const Command> commands() {
+  static const std::vector<Command> table = make_commands();
+  return table;
+}
+
+const Command* find_command(std::string_view name) {
+  for (const Command& command : commands())
+    if (command.name() == name) return &command;
+  return nullptr;
+}
+
+void check_arguments(const Command& command, const nlohmann::json& arguments) {
+  std::vector<Problem> problems;
+  for (const auto& [key, value] : arguments.items()) {
+    const Parameter* parameter = find_parameter(command, key);
+    if (parameter != nullptr) {
+      if (!has_shape(value, parameter->shape))
+        problems.push_back({key, fmt::format("not {}", shape_text(parameter->shape))});
+    } else if (!command.takes_port_options) {
+      std::vector<std::string_view> known;
+      for (const Parameter& row : command.parameters) known.push_back(row.name);
+      problems.push_back(
+          {key, fmt::format("'{}' has no such argument{}", command.name(), suggestion(key, known))});
+    }
+  }
+  for (const Parameter& row : command.parameters)
+    if (row.is_required && !arguments.contains(row.name))
+      problems.push_back({std::string(row.name), fmt::format("missing: {}", row.help)});
+  if (!problems.empty()) throw Error(std::move(problems));
+}
+
+}  // namespace podswitch

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// status, version, log.
+#include <fmt/format.h>
+#include <rte_version.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "ctl/commands/run.h"
+#include "ctl/controller.h"
+#include "ctl/protocol.h"
+#include "pmd/log.h"
+
+namespace podswitch {
+namespace {
+
+// Without the name in front.
+std::string dpdk_version() {
+  const std::string text = rte_version();
+  return text.substr(text.rfind(' ') + 1);
+}
+
+}  // namespace
+
+Answer DaemonCommands::status(const Call&) {
+  const Engine& engine = controller_.engine();
+  const SwitchStatus status = engine.status();
+  const auto ports = engine.ports();
+  nlohmann::json gateway = nlohmann::json::array();
+  for (const IpAddress& ip : controller_.options().gateway.ips) gateway.push_back(ip.to_string());
+  nlohmann::json left_out = nlohmann::json::array();
+  for (const auto& [name, reason] : controller_.left_out())
+    left_out.push_back({{"name", name}, {"reason", reason}});
+  return answer({{"version", PODSWITCH_VERSION},
+                 {"dpdk", dpdk_version()},
+                 {"pid", getpid()},
+                 {"node", controller_.options().node_name},
+                 {"revision", status.revision},
+                 {"uptime_seconds", status.uptime_seconds},
+                 {"hugepages", status.hugepages},
+                 {"memory_bytes", status.memory_bytes},
+                 {"gateway", gateway},
+                 {"gateway_mac", status.gateway_mac.to_string()},
+                 {"ports", status.ports},
+                 {"ports_up", std::count_if(ports.begin(), ports.end(),
+                                            [](const PortStatus& port) { return port.state.up; })},
+                 {"left_out", left_out},
+                 {"workers", status.workers},
+                 {"workers_make_progress", engine.workers_make_progress()},
+                 {"fdb_size", status.fdb_size},
+                 {"fdb_capacity", status.fdb_capacity},
+                 {"fdb_moves", status.fdb_moves},
+                 {"learn_queue_full", status.learn_queue_full},
+                 {"buffers", status.buffers},
+                 {"buffers_in_use", status.buffers_in_use}});
+}
+
+Answer DaemonCommands::version(const Call&) {
+  return answer({{"version", PODSWITCH_VERSION}, {"dpdk", dpdk_version()}, {"protocol", kProtocolVersion}});
+}
+
+Answer DaemonCommands::log_level(const Call& call) {
+  if (call.arguments.contains("level")) {
+    const std::string text = call.text("level");
+    const auto level = log::parse_level(text);
+    if (!level) throw Error("level", fmt::format("'{}' is none of debug, info, warning and error", text));
+    // Said at both levels, so that it is in the log whichever hides more.
+    log::info("uid {} pid {}: log level {}", call.caller.uid, call.caller.pid, text);
+    log::set_level(*level);
+    log::info("the log level is {}", text);
+  }
+  const auto level = log::to_string(log::level());
+  return answer({{"level", level}, {"message", fmt::format("log level {}", level)}});
+}
+
+}  // namespace podswitch

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the commands do on the daemon's side, one file per noun beside this one. Configuration thread.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "ctl/commands.h"
+#include "ctl/request_handler.h"
+#include "pmd/engine.h"
+
+namespace podswitch {
+
+class Controller;
+
+struct Call {
+  const Caller& caller;
+  const nlohmann::json& arguments;  // checked against the row: known keys, right types, nothing missing
+
+  // A text argument, empty when it was not given.
+  std::string text(const char* name) const;
+};
+
+class DaemonCommands final : public Commands {
+ public:
+  explicit DaemonCommands(Controller& controller) : controller_(controller) {}
+
+  Answer status(const Call& call) override;
+  Answer version(const Call& call) override;
+  Answer log_level(const Call& call) override;
+  Answer port_add(const Call& call) override;
+  Answer port_del(const Call& call) override;
+  Answer port_list(const Call& call) override;
+  Answer port_show(const Call& call) override;
+  Answer fdb_list(const Call& call) override;
+  Answer fdb_flush(const Call& call) override;
+  Answer worker_list(const Call& call) override;
+  Answer worker_assign(const Call& call) override;
+  Answer drops(const Call& call) override;
+  Answer stats(const Call& call) override;
+
+ private:
+  Answer answer(nlohmann::json result) const;  // at the present revision
+
+  Controller& controller_;
+};
+
+// Finds the row, checks the arguments, runs it. Throws Error.
+Answer run_command(Controller& controller, const Caller& caller, const std::string& command,
+                   const nlohmann::json& arguments);
+
+// The counters of a port, added to `row`.
+void add_figures(nlohmann::json& row, const PortFigures& figures);
+// Throw Error under `path` when the switch has no port in this network, or none of this name.
+void require_network(const std::vector<PortStatus>& ports, const std::string& name, const char* path);
+void require_port(const std::vector<PortStatus>& ports, const std::string& name, const char* path);
+
+}  // namespace podswitch

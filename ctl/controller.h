@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the node should do: the ports of the config file, those of the journal, and the changes that come by
+// the control socket. Each change is computed, tried on the engine, journalled, and only then published.
+// Configuration thread.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+#include "ctl/desired.h"
+#include "ctl/journal.h"
+#include "ctl/request_handler.h"
+#include "pmd/engine.h"
+
+namespace podswitch {
+
+struct ControllerOptions {
+  std::string node_name;
+  std::vector<PortSpec> static_ports;  // of the config file: they win over journalled ones, no command
+  Pins static_pins;                    // removes or moves them
+  Gateway gateway;                     // its addresses may be no port's
+};
+
+class Controller final : public RequestHandler {
+ public:
+  Controller(Engine& engine, Journal& journal, ControllerOptions options);
+
+  // Opens the static and the journalled ports, also those whose other half is missing as yet.
+  void start();
+
+  // RequestHandler
+  Answer call(const Caller& caller, const std::string& command, const nlohmann::json& arguments) override;
+  void check_object(const nlohmann::json& object) const override;
+  Answer apply(const Caller& caller, const std::vector<std::string>& objects) override;
+
+  // What the commands are made of. They throw Error, and then nothing has changed.
+  struct Outcome {
+    uint64_t revision = 0;
+    bool changed = false;  // false: it was so already
+  };
+  Outcome add_port(const Caller& caller, const PortSpec& spec);
+  uint64_t remove_ports(const Caller& caller, const std::vector<std::string>& names);
+  Outcome assign(const Caller& caller, const QueueName& queue, unsigned core);
+
+  // Ports of the journal that were left out at the start, and why.
+  const std::map<std::string, std::string>& left_out() const { return desired_.left_out; }
+  size_t left_out_count() const { return left_out_count_; }  // any thread
+
+  Engine& engine() { return engine_; }
+  const ControllerOptions& options() const { return options_; }
+  uint64_t revision() const { return revision_; }
+
+ private:
+  std::unique_ptr<Engine::Change> prepare_many(const DesiredState& next, OpenPolicy policy);
+  void commit(const Caller& caller, const Draft& draft, const std::string& what,
+              std::unique_ptr<Engine::Change> change);
+
+  Engine& engine_;
+  Journal& journal_;
+  const ControllerOptions options_;
+  Desired desired_;
+  uint64_t revision_ = 0;
+  std::atomic<size_t> left_out_count_{0};
+};
+
+}  // namespace podswitch

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ctl/metric_table.h"
+
+#include <fmt/format.h>
+
+#include "switch/drop_reason.h"
+
+namespace podswitch {
+namespace {
+
+using Samples = std::vector<MetricSample>;
+
+template <typename Number>
+MetricSample single(Number value) {
+  return {{}, static_cast<double>(value)};
+}
+
+// One sample per port, read by `value`.
+template <typename Value>
+Samples per_port(const Figures& figures, Value&& value) {
+  Samples samples;
+  for (const PortStatus& port : figures.ports)
+    samples.push_back(
+        {{{"port", port.spec.name}, {"network", port.spec.network}}, static_cast<double>(value(port))});
+  return samples;
+}
+
+template <typename Value>
+Samples per_worker(const Figures& figures, Value&& value) {
+  Samples samples;
+  for (const WorkerStatus& worker : figures.workers)
+    samples.push_back({{{"core", std::to_string(worker.core)}}, static_cast<double>(value(worker))});
+  return samples;
+}
+
+// Every reason of every port, also those at 0: a series that appears with its first drop hides that drop
+// from rate().
+Samples per_reason(const Figures& figures, Disposition disposition) {
+  Samples samples;
+  for (const PortStatus& port : figures.ports)
+    for (size_t i = 0; i < kReasonCount; ++i)
+      if (kReasons[i].disposition == disposition)
+        samples.push_back({{{"port", port.spec.name}, {"reason", std::string(kReasons[i].name)}},
+                           static_cast<double>(port.figures.reasons[i])});
+  return samples;
+}
+
+double seconds(const Figures& figures, uint64_t cycles) {
+  return figures.status.tsc_hz == 0
+             ? 0
+             : static_cast<double>(cycles) / static_cast<double>(figures.status.tsc_hz);
+}
+
+constexpr std::string_view kPort = "port, network";
+constexpr std::string_view kCore = "core";
+
+// clang-format off
+const Metric kMetrics[] = {
+  {"port_receive_packets_total", true, kPort, "Packets received from the port's peer.",
+   [](const Figures& f) { return per_port(f, [](const PortStatus& p) { return p.figures.rx_packets; }); }},
+  {"port_receive_bytes_total", true, kPort, "Bytes received from the port's peer, without frame check sequences.",
+   [](const Figures& f) { return per_port(f, [](const PortStatus& p) { return p.figures.rx_bytes; }); }},
+  {"port_transmit_packets_total", true, kPort, "Packets sent to the port's peer.",
+   [](const Figures& f) { return per_port(f, [](const PortStatus& p) { return p.figures.tx_packets; }); }},
+  {"port_transmit_bytes_total", true, kPort, "Bytes sent to the port's peer, without frame check sequences.",
+   [](const Figures& f) { return per_port(f, [](const PortStatus& p) { return p.figures.tx_bytes; }); }},
+  {"port_receive_errors_total", true, kPort, "Receive errors that the device or the kernel reported.",
+   [](const Figures& f) { return per_port(f, [](const PortStatus& p) { return p.figures.rx_errors; }); }},
+  {"port_transmit_errors_total", true, kPort, "Transmit errors that the device or the kernel reported.",
+   [](const Figures& f) { return per_port(f, [](const PortStatus& p) { return p.figures.tx_errors; }); }},
+  {"port_up", false, kPort, "1 when the port carries packets, 0 when it is down.",
+   [](const Figures& f) { return per_port(f, [](const PortStatus& p) { return p.state.up ? 1 : 0; }); }},
+  {"port_state_changes_total", true, kPort, "Times that the port went up or down.",
+   [](const Figures& f) { return per_port(f, [](const PortStatus& p) { return p.state_changes; }); }},
+  {"ports_left_out", false, "", "Ports of the journal that clash with the config file and were left out at the start.",
+   [](const Figures& f) { return Samples{single(f.ports_left_out)}; }},
+  {"drops_total", true, "port, reason", "Packets dropped, by port of origin and reason.",
+   [](const Figures& f) { return per_reason(f, Disposition::Dropped); }},
+  {"notes_total", true, "port, reason", "Packets forwarded although something about them was refused, by port of origin and reason.",
+   [](const Figures& f) { return per_reason(f, Disposition::Forwarded); }},
+  {"worker_busy_seconds_total", true, kCore, "Time that the worker spent on packets.",
+   [](const Figures& f) { return per_worker(f, [&](const WorkerStatus& w) { return seconds(f, w.busy_cycles); }); }},
+  {"worker_idle_seconds_total", true, kCore, "Time that the worker polled in vain.",
+   [](const Figures& f) { return per_worker(f, [&](const WorkerStatus& w) { return seconds(f, w.idle_cycles); }); }},
+  {"worker_sleep_seconds_total", true, kCore, "Time that the worker slept.",
+   [](const Figures& f) { return per_worker(f, [&](const WorkerStatus& w) { return seconds(f, w.sleep_cycles); }); }},
+  {"worker_busy_cycles_total", true, kCore, "Time stamp counter cycles that the worker spent on packets.",
+   [](const Figures& f) { return per_worker(f, [](const WorkerStatus& w) { return w.busy_cycles; }); }},
+  {"worker_packets_total", true, kCore, "Packets that the worker received.",
+   [](const Figures& f) { return per_worker(f, [](const WorkerStatus& w) { return w.packets; }); }},
+  {"worker_bursts_total", true, kCore, "Bursts that the worker received.",
+   [](const Figures& f) { return per_worker(f, [](const WorkerStatus& w) { return w.bursts; }); }},
+  {"worker_sleeps_total", true, kCore, "Times that the worker went to sleep.",
+   [](const Figures& f) { return per_worker(f, [](const WorkerStatus& w) { return w.sleeps; }); }},
+  {"worker_polls_total", true, kCore, "Loops of the worker; stands still only while it sleeps or hangs.",
+   [](const Figures& f) { return per_worker(f, [](const WorkerStatus& w) { return w.polls; }); }},
+  {"workers_make_progress", false, "", "1 while every worker finishes its loops or sleeps, 0 when one hangs.",
+   [](const Figures& f) { return Samples{single(f.workers_make_progress)}; }},
+  {"fdb_entries", false, "", "MAC addresses in the forwarding database.",
+   [](const Figures& f) { return Samples{single(f.status.fdb_size)}; }},
+  {"fdb_capacity", false, "", "MAC addresses that the forwarding database can hold.",
+   [](const Figures& f) { return Samples{single(f.status.fdb_capacity)}; }},
+  {"fdb_moves_total", true, "", "Learned addresses that moved to another port.",
+   [](const Figures& f) { return Samples{single(f.status.fdb_moves)}; }},
+  {"learn_queue_full_total", true, "", "Addresses not learned at once because the queue to the housekeeping thread was full.",
+   [](const Figures& f) { return Samples{single(f.status.learn_queue_full)}; }},
+  {"buffers", false, "", "Packet buffers.",
+   [](const Figures& f) { return Samples{single(f.status.buffers)}; }},
+  {"buffers_in_use", false, "", "Packet buffers that hold a packet.",
+   [](const Figures& f) { return Samples{single(f.status.buffers_in_use)}; }},
+  {"memory_bytes", false, "", "Memory reserved for packets and tables.",
+   [](const Figures& f) { return Samples{single(f.status.memory_bytes)}; }},
+  {"hugepages", false, "", "1 when the memory lies in hugepages, 0 when not.",
+   [](const Figures& f) { return Samples{single(f.status.hugepages)}; }},
+  {"revision", false, "", "Number of the revision that all workers run; grows with each change.",
+   [](const Figures& f) { return Samples{single(f.status.revision)}; }},
+  {"start_time_seconds", false, "", "When the daemon started, in seconds since 1970.",
+   [](const Figures& f) { return Samples{single(f.start_time_seconds)}; }},
+  {"build_info", false, "version, dpdk", "Always 1; the labels tell what runs.",
+   [](const Figures& f) { return Samples{{{{"version", f.build.version}, {"dpdk", f.build.dpdk}}, 1}}; }},
+};
+// clang-format on
+
+}  // namespace
+
+std::span<const Metric> metric_table() {
+  return kMetrics;
+}
+
+std::string metrics_markdown() {
+  std::string text = "| metric | type | labels | meaning |\n|---|---|---|---|\n";
+  for (const Metric& metric : kMetrics)
+    text += fmt::format("| `{}{}` | {} | {} | {} |\n", kMetricPrefix, metric.name,
+                        metric.is_counter ? "counter" : "gauge", metric.labels, metric.help);
+  return text;
+}
+
+}  // namespace podswitch

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// The seam between the control socket and what the requests do. The server calls it on the configuration
+// thread; tests put a stub here.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+namespace podswitch {
+
+// Who asks, as the kernel tells it (SO_PEERCRED).
+struct Caller {
+  uid_t uid = 0;
+  pid_t pid = 0;
+};
+
+struct Answer {
+  uint64_t revision = 0;
+  nlohmann::json result;
+};
+
+class RequestHandler {
+ public:
+  virtual ~RequestHandler() = default;
+  // All three throw Error: that is the answer, and nothing has changed.
+  virtual Answer call(const Caller& caller, const std::string& command, const nlohmann::json& arguments) = 0;
+  // One object of a transaction, looked at by itself when it arrives.
+  virtual void check_object(const nlohmann::json& object) const = 0;
+  // A whole transaction, all or nothing: the objects' JSON texts, because what they unfold to has no bound.
+  virtual Answer apply(const Caller& caller, const std::vector<std::string>& objects) = 0;
+};
+
+}  // namespace podswitch
