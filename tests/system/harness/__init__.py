@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What scenarios are written with. Begin with world.py."""
