@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// Writes the pipeline fuzzer's first inputs: one frame of each kind that the stages look into.
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+
+#include "tests/fuzz/pipeline_input.h"
+#include "tests/unit/packet_builder.h"
+
+namespace podswitch::fuzz {
+namespace {
+
+using test::Bytes;
+using test::Packet;
+
+constexpr std::string_view kOwn = "02:00:00:00:00:01";
+constexpr std::string_view kPeer = "02:00:00:00:00:03";
+constexpr std::string_view kGateway = "02:aa:00:00:00:fe";
+constexpr std::string_view kGroup = "33:33:ff:00:00:02";
+
+struct Seed {
+  Controls controls;
+  Packet packet;
+};
+
+Packet eth(std::string_view destination) {
+  return Packet().eth(kOwn, destination);
+}
+Packet v4(std::string_view destination = kPeer, std::string_view address = "10.0.0.9") {
+  return eth(destination).ipv4("10.0.0.1", address);
+}
+Packet v6(std::string_view destination = kPeer, std::string_view address = "2001:db8::9") {
+  return eth(destination).ipv6("2001:db8::1", address, {.hop_limit = 255});
+}
+
+std::vector<Seed> seeds() {
+  constexpr Controls kPlain{.tailroom = 0, .headroom = 4};
+  constexpr Controls kRoomy{.tailroom = 32, .headroom = 4};
+  constexpr Controls kPartial{.request = kPartialChecksum, .first_cut = 100, .headroom = 4};
+  constexpr Controls kSuper{.request = kPartialChecksum | kSuperFrame,
+                            .segment_size_low = 200,
+                            .first_cut = 120,
+                            .second_cut = 33,
+                            .headroom = 4};
+  constexpr Controls kTrunk{.port = 3, .headroom = 4};
+  return {
+      {kPlain, eth(test::kBroadcastMac).arp(1, kOwn, "10.0.0.1", test::kZeroMac, "10.0.0.2")},
+      {kPlain, eth(kGateway).arp(1, kOwn, "10.0.0.1", test::kZeroMac, "10.0.0.254")},
+      {kRoomy, v6(kGroup, "ff02::1:ff00:2").solicitation("2001:db8::2")},
+      {kPlain, v6(kGroup, "ff02::1:ff00:2").solicitation("2001:db8::2").nd_option(1, kOwn)},
+      {kPlain, v6().advertisement("2001:db8::1", 0).nd_option(2, kOwn)},
+      {kPlain, v4(kGateway, "10.0.0.254").icmp(8).echo(1, 2).payload(20)},
+      {kPlain, v6(kGateway, "2001:db8::fe").icmpv6(128).echo(1, 2).payload(20)},
+      {kPlain, v6(kGateway, "2001:db8::fe").fragment6(0, true).icmpv6(128).echo(1, 2)},
+      {kPlain, v6().extension(0).extension(60, 2).extension(43, 3).udp(1, 2).payload(9)},
+      {kPartial, v4().udp(1, 2).payload(99).partial_checksum()},
+      {kPartial, v6().sctp(1, 2).payload(99).partial_checksum()},
+      {kSuper, v4().tcp(1, 2, {.flags = 0x99, .options = Bytes(12, 1)}).payload(1501).partial_checksum()},
+      {kSuper, v6().extension(60).tcp(1, 2).payload(1501).partial_checksum()},
+      {kTrunk, eth(kPeer).vlan(7).vlan(9, 0x88a8).ipv4("10.0.0.1", "10.0.0.2").udp(1, 2)},
+  };
+}
+
+}  // namespace
+}  // namespace podswitch::fuzz
+
+int main(int argc, char** argv) {
+  if (argc != 2) {
+    std::fprintf(stderr, "usage: make_corpus DIRECTORY\n");
+    return 2;
+  }
+  const std::filesystem::path directory(argv[1]);
+  std::filesystem::create_directories(directory);
+  int number = 0;
+  for (const podswitch::fuzz::Seed& seed : podswitch::fuzz::seeds()) {
+    std::ofstream file(directory / ("seed" + std::to_string(number++)), std::ios::binary);
+    const podswitch::test::Bytes frame = seed.packet.bytes();
+    file.write(reinterpret_cast<const char*>(&seed.controls), sizeof seed.controls);
+    file.write(reinterpret_cast<const char*>(frame.data()), static_cast<std::streamsize>(frame.size()));
+  }
+  return 0;
+}
