@@ -144,10 +144,10 @@ class AfXdpPortTest : public EthdevPortTest {
     EthdevPortTest::SetUp();
     if (geteuid() != 0) GTEST_SKIP() << "AF_XDP needs root";
     if (unshare_once() != 0) GTEST_SKIP() << "no network namespace of its own: " << std::strerror(errno);
+    // Nothing but the test's own frames, on the interface that a test makes again too.
+    std::system("sysctl -qw net.ipv6.conf.default.disable_ipv6=1 2>/dev/null");
     if (std::system("ip link add vhx0 type veth peer name vhx1 && ip link set vhx1 up") != 0)
       GTEST_SKIP() << "cannot make a veth pair";
-    // Nothing but the test's own frames.
-    std::system("sysctl -qw net.ipv6.conf.vhx1.disable_ipv6=1 net.ipv6.conf.vhx0.disable_ipv6=1 2>/dev/null");
   }
   void TearDown() override {
     if (if_nametoindex("vhx1") != 0 && std::system("ip link del vhx1") != 0) ADD_FAILURE() << "vhx1 stays";
