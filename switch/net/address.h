@@ -24,9 +24,12 @@ struct MacAddress {
   bool is_multicast() const { return (bytes[0] & 1) != 0; }  // also true for broadcast
   // The six bytes in the low 48 bits, as a little-endian load gives them.
   uint64_t as_u64() const {
-    uint64_t v = 0;
-    std::memcpy(&v, bytes.data(), bytes.size());
-    return v;
+    // Two loads: six bytes copied into a word go through memory, and reading them back as one word stalls.
+    uint32_t low;
+    uint16_t high;
+    std::memcpy(&low, bytes.data(), sizeof low);
+    std::memcpy(&high, bytes.data() + sizeof low, sizeof high);
+    return uint64_t{high} << 32 | low;
   }
   static MacAddress from_u64(uint64_t v) {
     MacAddress mac;
