@@ -41,6 +41,15 @@ rte_mbuf* linear_copy(const rte_mbuf& packet, rte_mempool& pool) noexcept {
   return copy;
 }
 
+// How many packets from `first` on go to the same port.
+uint16_t run_length(const Burst& burst, uint16_t first) noexcept {
+  uint16_t end = first + 1;
+  while (end < burst.count && burst.meta[end].verdict == Verdict::Forward &&
+         burst.meta[end].out_port == burst.meta[first].out_port)
+    ++end;
+  return end - first;
+}
+
 }  // namespace
 
 Transmitter::Transmitter(rte_mempool& pool, PortCounterTable& counters)
@@ -58,14 +67,16 @@ void Transmitter::drop(rte_mbuf* packet, DropReason reason) noexcept {
   rte_pktmbuf_free(packet);
 }
 
-void Transmitter::hand_on(const Burst& burst, const WorkerView& view, const Snapshot& snapshot) noexcept {
+void Transmitter::hand_on(Burst& burst, const WorkerView& view, const Snapshot& snapshot) noexcept {
   std::array<rte_mbuf*, kBurstSize> dropped;
   uint16_t dropped_count = 0;
   for (uint16_t i = 0; i < burst.count; ++i) {
     rte_mbuf* packet = burst.packets[i];
     const PacketMeta& meta = burst.meta[i];
     if (meta.verdict == Verdict::Forward) [[likely]] {
-      add(meta.out_port, packet, view);
+      const uint16_t run = run_length(burst, i);
+      add(meta.out_port, &burst.packets[i], run, view);
+      i += run - 1;
     } else if (meta.verdict == Verdict::Flood) {
       flood(packet, meta, view, snapshot);
     } else {
@@ -76,23 +87,39 @@ void Transmitter::hand_on(const Burst& burst, const WorkerView& view, const Snap
   if (dropped_count != 0) rte_pktmbuf_free_bulk(dropped.data(), dropped_count);
 }
 
-void Transmitter::add(PortId out, rte_mbuf* packet, const WorkerView& view) noexcept {
+// At most kBurstSize packets.
+void Transmitter::add(PortId out, rte_mbuf** packets, uint16_t count, const WorkerView& view) noexcept {
   Batch& batch = (*batches_)[out];
-  if (batch.count == 0) waiting_[waiting_count_++] = out;
-  batch.packets[batch.count++] = packet;
-  batch.needs_care |= (packet->ol_flags & kOffloadMask) != 0 || packet->nb_segs > 1;
+  if (batch.count == 0) {
+    if (count == kBurstSize) return send(out, packets, count, view);
+    waiting_[waiting_count_++] = out;
+  }
+  const uint16_t fitting = std::min<uint16_t>(count, kBurstSize - batch.count);
+  std::copy_n(packets, fitting, &batch.packets[batch.count]);
+  batch.count += fitting;
   if (batch.count < kBurstSize) return;
-  send(out, batch, view);
-  // A full batch is the only one that is sent before flush(), so its entry is found from the end at once.
+  send(out, batch.packets.data(), kBurstSize, view);
+  batch.count = 0;
+  forget(out);
+  if (fitting < count) add(out, packets + fitting, count - fitting, view);
+}
+
+// A full batch is the only one that is sent before flush(), and was added to last: found from the end at
+// once.
+void Transmitter::forget(PortId out) noexcept {
   for (uint16_t i = waiting_count_; i-- > 0;)
     if (waiting_[i] == out) {
       waiting_[i] = waiting_[--waiting_count_];
-      break;
+      return;
     }
 }
 
 void Transmitter::flush(const WorkerView& view) noexcept {
-  for (uint16_t i = 0; i < waiting_count_; ++i) send(waiting_[i], (*batches_)[waiting_[i]], view);
+  for (uint16_t i = 0; i < waiting_count_; ++i) {
+    Batch& batch = (*batches_)[waiting_[i]];
+    send(waiting_[i], batch.packets.data(), batch.count, view);
+    batch.count = 0;
+  }
   waiting_count_ = 0;
 }
 
@@ -115,29 +142,35 @@ void Transmitter::flood_to(PortId out, rte_mbuf* packet, const FidView& fid, con
   if (!fits_mtu(*packet, port.mtu)) return count_drop(*packet, DropReason::MtuExceeded);
   if (port.vlan_mode != VlanMode::Trunk) {
     share(packet);
-    return add(out, packet, view);
+    return add(out, &packet, 1, view);
   }
   rte_mbuf* copy = copy_packet(*packet, pool_);
   if (copy == nullptr) return count_drop(*packet, DropReason::NoBuffer);
   if (!push_vlan(*copy, trunk_tag(*packet, fid))) return drop(copy, DropReason::NoBuffer);
-  add(out, copy, view);
+  add(out, &copy, 1, view);
 }
 
-void Transmitter::send(PortId out, Batch& batch, const WorkerView& view) noexcept {
+void Transmitter::send(PortId out, rte_mbuf** packets, uint16_t count, const WorkerView& view) noexcept {
   const TxRoute& route = view.routes[out];
   if (route.port == nullptr || !route.port->is_up()) [[unlikely]] {
-    for (uint16_t i = 0; i < batch.count; ++i) count_drop(*batch.packets[i], DropReason::PortDown);
-    rte_pktmbuf_free_bulk(batch.packets.data(), batch.count);
-  } else if (batch.needs_care) [[unlikely]] {
-    send_with_care(out, batch, route);
-  } else {
-    transmit(out, route, batch.packets.data(), batch.count);
+    for (uint16_t i = 0; i < count; ++i) count_drop(*packets[i], DropReason::PortDown);
+    return rte_pktmbuf_free_bulk(packets, count);
   }
-  batch.count = 0;
-  batch.needs_care = false;
+  uint64_t bytes = 0;
+  uint64_t flags = 0;
+  uint16_t segments = 1;
+  for (uint16_t i = 0; i < count; ++i) {
+    bytes += packets[i]->pkt_len;
+    flags |= packets[i]->ol_flags;
+    segments |= packets[i]->nb_segs;
+  }
+  if ((flags & kOffloadMask) != 0 || segments > 1) [[unlikely]]
+    return send_with_care(out, route, packets, count);
+  transmit(out, route, packets, count, bytes);
 }
 
-void Transmitter::send_with_care(PortId out, Batch& batch, const TxRoute& route) noexcept {
+void Transmitter::send_with_care(PortId out, const TxRoute& route, rte_mbuf** packets,
+                                 uint16_t count) noexcept {
   const TxCaps caps = route.port->tx_caps();
   std::array<rte_mbuf*, kBurstSize> ready;
   uint16_t ready_count = 0;
@@ -145,8 +178,8 @@ void Transmitter::send_with_care(PortId out, Batch& batch, const TxRoute& route)
     if (ready_count != 0) transmit(out, route, ready.data(), ready_count);
     ready_count = 0;
   };
-  for (uint16_t i = 0; i < batch.count; ++i) {
-    rte_mbuf* packet = batch.packets[i];
+  for (uint16_t i = 0; i < count; ++i) {
+    rte_mbuf* packet = packets[i];
     if (!fits(*packet, caps)) {
       if ((packet->ol_flags & RTE_MBUF_F_TX_TCP_SEG) != 0) {
         flush_ready();
@@ -209,6 +242,11 @@ void Transmitter::cut_and_transmit(PortId out, const TxRoute& route, rte_mbuf* p
 void Transmitter::transmit(PortId out, const TxRoute& route, rte_mbuf** packets, uint16_t count) noexcept {
   uint64_t bytes = 0;
   for (uint16_t i = 0; i < count; ++i) bytes += packets[i]->pkt_len;
+  transmit(out, route, packets, count, bytes);
+}
+
+void Transmitter::transmit(PortId out, const TxRoute& route, rte_mbuf** packets, uint16_t count,
+                           uint64_t bytes) noexcept {
   uint16_t sent;
   if (route.lock == nullptr) {
     sent = route.port->send(route.queue, packets, count);

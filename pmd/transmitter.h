@@ -21,33 +21,35 @@ class Transmitter {
 
   // Carries out the verdicts of a burst; takes all its packets. What is forwarded waits for flush(), or for
   // its batch to be full.
-  void hand_on(const Burst& burst, const WorkerView& view, const Snapshot& snapshot) noexcept;
+  void hand_on(Burst& burst, const WorkerView& view, const Snapshot& snapshot) noexcept;
   void flush(const WorkerView& view) noexcept;
 
  private:
   struct Batch {
     uint16_t count = 0;
-    bool needs_care = false;  // some packet has an open offload request or is chained
     std::array<rte_mbuf*, kBurstSize> packets;
   };
 
-  void add(PortId out, rte_mbuf* packet, const WorkerView& view) noexcept;
+  void add(PortId out, rte_mbuf** packets, uint16_t count, const WorkerView& view) noexcept;
+  void forget(PortId out) noexcept;
   void flood(rte_mbuf* packet, const PacketMeta& meta, const WorkerView& view,
              const Snapshot& snapshot) noexcept;
   void flood_to(PortId out, rte_mbuf* packet, const FidView& fid, const WorkerView& view,
                 const Snapshot& snapshot) noexcept;
-  void send(PortId out, Batch& batch, const WorkerView& view) noexcept;
-  void send_with_care(PortId out, Batch& batch, const TxRoute& route) noexcept;
+  void send(PortId out, rte_mbuf** packets, uint16_t count, const WorkerView& view) noexcept;
+  void send_with_care(PortId out, const TxRoute& route, rte_mbuf** packets, uint16_t count) noexcept;
   rte_mbuf* make_fit(rte_mbuf* packet, const TxCaps& caps) noexcept;
   void cut_and_transmit(PortId out, const TxRoute& route, rte_mbuf* packet, const TxCaps& caps) noexcept;
   void transmit(PortId out, const TxRoute& route, rte_mbuf** packets, uint16_t count) noexcept;
+  void transmit(PortId out, const TxRoute& route, rte_mbuf** packets, uint16_t count,
+                uint64_t bytes) noexcept;
   void count_drop(const rte_mbuf& packet, DropReason reason) noexcept;
   void drop(rte_mbuf* packet, DropReason reason) noexcept;
 
   rte_mempool& pool_;
   PortCounterTable& counters_;
   std::unique_ptr<std::array<Batch, kMaxPorts>> batches_;  // by egress PortId
-  std::array<PortId, kMaxPorts> waiting_;                  // those with a count, or that had one
+  std::array<PortId, kMaxPorts> waiting_;                  // those with a count
   uint16_t waiting_count_ = 0;
   std::vector<rte_mbuf*> segments_;  // of one super frame
 };

@@ -47,7 +47,7 @@ class TransmitterTest : public testing::Test {
     }
     return burst;
   }
-  void run(const Burst& burst) {
+  void run(Burst burst) {
     transmitter_.hand_on(burst, view_, *snapshot_);
     transmitter_.flush(view_);
   }
@@ -77,7 +77,10 @@ TEST_F(TransmitterTest, SendsABurstAtOnceAndCountsIt) {
 }
 
 TEST_F(TransmitterTest, CollectsSeveralBurstsForOnePort) {
-  for (int i = 0; i < 4; ++i) transmitter_.hand_on(burst_of(Verdict::Forward, 1, 5), view_, *snapshot_);
+  for (int i = 0; i < 4; ++i) {
+    Burst burst = burst_of(Verdict::Forward, 1, 5);
+    transmitter_.hand_on(burst, view_, *snapshot_);
+  }
   EXPECT_EQ(b_.sends, 0u);
   transmitter_.flush(view_);
   EXPECT_EQ(b_.sends, 1u);
@@ -189,7 +192,8 @@ TEST_F(TransmitterTest, TwoWorkersShareAQueueUnderItsLock) {
     WorkerView view = view_;
     view.routes[1].lock = &lock;
     for (int i = 0; i < kRounds; ++i) {
-      mine.hand_on(burst_of(Verdict::Forward, 1, 4), view, *snapshot_);
+      Burst burst = burst_of(Verdict::Forward, 1, 4);
+      mine.hand_on(burst, view, *snapshot_);
       mine.flush(view);
     }
     EXPECT_EQ((*counters)[1].tx_packets.get(), 4u * kRounds);
