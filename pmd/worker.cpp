@@ -72,11 +72,6 @@ uint32_t Worker::poll_once(const Revision& revision) noexcept {
     if (count == 0) continue;
     burst_.count = count;
     burst_.in_port = rx.port->id();
-    uint64_t bytes = 0;
-    for (uint16_t i = 0; i < count; ++i) bytes += burst_.packets[i]->pkt_len;
-    PortCounters& counters = (*counters_)[burst_.in_port];
-    counters.rx_packets.add(count);
-    counters.rx_bytes.add(bytes);
     run_pipeline(burst_, *revision.snapshot, local_);
     transmitter_.hand_on(burst_, view, *revision.snapshot);
     total += count;

@@ -79,15 +79,20 @@ void parse(Burst& burst, const Snapshot& snapshot, Local& local) noexcept {
   const PortView& port = snapshot.ports[burst.in_port];
   uint64_t last_source = 0;
   uint64_t last_destination = 0;
+  uint64_t bytes = 0;
   for (uint16_t i = 0; i < burst.count; ++i) {
     rte_mbuf& packet = *burst.packets[i];
     PacketMeta& meta = burst.meta[i];
+    bytes += packet.pkt_len;
     packet.port = burst.in_port;  // the egress counts its drops at the port of origin
     parse_one(packet, meta, port);
     if (meta.verdict != Verdict::Undecided) continue;
     if (meta.destination != last_destination) local.fdb->prefetch(last_destination = meta.destination);
     if (meta.source != last_source && !port.owns_mac) local.fdb->prefetch(last_source = meta.source);
   }
+  PortCounters& counters = (*local.ports)[burst.in_port];
+  counters.rx_packets.add(burst.count);
+  counters.rx_bytes.add(bytes);
 }
 
 }  // namespace podswitch::stages

@@ -9,8 +9,9 @@
 
 namespace podswitch::stages {
 
-// Reads the Ethernet header and tags, takes a trunk port's tag off, refuses what is malformed, and turns
-// the sender's offload requests into checked RTE_MBUF_F_TX_* flags (see switch/offload.h).
+// Counts what was received, reads the Ethernet header and tags, takes a trunk port's tag off, refuses what is
+// malformed, and turns the sender's offload requests into checked RTE_MBUF_F_TX_* flags (see
+// switch/offload.h).
 void parse(Burst& burst, const Snapshot& snapshot, Local& local) noexcept;
 
 // Drops what a port with addresses may not send.
