@@ -17,6 +17,7 @@
 #include "pmd/vhost_device.h"
 #include "pmd/vhost_views.h"
 #include "pmd/virtio_feature.h"
+#include "pmd/vring_lookahead.h"
 
 namespace podswitch {
 namespace {
@@ -41,6 +42,11 @@ struct ReceiveQueue {
   std::atomic<uint32_t> generation{0};
   std::atomic<bool> wakeup_wanted{false};
   std::atomic<bool> vring_is_new{false};  // it notifies until told otherwise
+
+  // Of the worker that polls it.
+  uint16_t next = 0;         // where librte_vhost goes on in the avail ring
+  uint16_t looked_only = 0;  // polls since librte_vhost was asked last
+  bool must_ask = true;      // librte_vhost, not the ring
 };
 
 uint16_t capabilities_of(uint64_t features) {
@@ -83,8 +89,12 @@ class VhostUserPort final : public Port, private VhostEvents {
     if ((link.receive >> queue & 1) == 0) return 0;
     if (queues_[queue].vring_is_new.load(std::memory_order_relaxed)) [[unlikely]]
       adopt_vring(link.vid, queue);
-    const uint16_t count = rte_vhost_dequeue_burst(link.vid, transmit_vring(queue), &host_.pool(), packets,
-                                                   std::min(max, kLibraryBurst));
+    const uint16_t vring = transmit_vring(queue);
+    const VringLookahead* ahead = lookaheads_.of(vring);
+    if (ahead != nullptr && looks_empty(*ahead, queues_[queue])) return 0;
+    const uint16_t count =
+        rte_vhost_dequeue_burst(link.vid, vring, &host_.pool(), packets, std::min(max, kLibraryBurst));
+    if (ahead != nullptr) queues_[queue].next = look_further(*ahead, link.vid, vring);
     for (uint16_t i = 0; i < count; ++i) packets[i]->ol_flags &= kReceiveFlags;
     return count;
   }
@@ -104,6 +114,7 @@ class VhostUserPort final : public Port, private VhostEvents {
       rte_pktmbuf_free(packets[sent++]);
       tx_errors_.fetch_add(1, std::memory_order_relaxed);
     }
+    if (const VringLookahead* ahead = lookaheads_.of(vring)) look_further(*ahead, link.vid, vring);
     return sent;
   }
 
@@ -124,6 +135,7 @@ class VhostUserPort final : public Port, private VhostEvents {
   }
 
   void set_wakeup(uint16_t queue, bool enabled) noexcept override {
+    queues_[queue].must_ask = true;
     queues_[queue].wakeup_wanted.store(enabled, std::memory_order_relaxed);
     const Link link = link_.load(std::memory_order_acquire);
     if ((link.receive >> queue & 1) != 0)
@@ -158,9 +170,30 @@ class VhostUserPort final : public Port, private VhostEvents {
   void adopt_vring(int vid, uint16_t queue) noexcept {
     ReceiveQueue& state = queues_[queue];
     state.vring_is_new.store(false, std::memory_order_relaxed);
+    state.must_ask = true;
     const int wanted = state.wakeup_wanted.load(std::memory_order_relaxed) ? 1 : 0;
     if (rte_vhost_enable_guest_notification(vid, transmit_vring(queue), wanted) != 0)
       state.vring_is_new.store(true, std::memory_order_relaxed);
+  }
+
+  // Asking librte_vhost costs several times as much. It is asked now and then nevertheless: it has things of
+  // its own to do, such as announcing a guest that has moved here.
+  static bool looks_empty(const VringLookahead& ahead, ReceiveQueue& queue) noexcept {
+    constexpr uint16_t kLooks = 256;
+    const uint16_t available = ahead.available(queue.next);
+    if (available == 0 && !queue.must_ask && ++queue.looked_only < kLooks) return true;
+    queue.looked_only = 0;
+    queue.must_ask = false;
+    ahead.prefetch_frames(queue.next, std::min(available, kLibraryBurst));
+    return false;
+  }
+
+  static uint16_t look_further(const VringLookahead& ahead, int vid, uint16_t vring) noexcept {
+    uint16_t next = 0;
+    uint16_t used = 0;
+    rte_vhost_get_vring_base(vid, vring, &next, &used);
+    ahead.prefetch_descriptors(next);
+    return next;
   }
 
   static uint16_t enqueue(int vid, uint16_t vring, rte_mbuf** packets, uint16_t count) noexcept {
@@ -225,6 +258,7 @@ class VhostUserPort final : public Port, private VhostEvents {
     stage_ = Stage::Connected;
     if (closing_) return;
     host_.wait_for_workers();
+    lookaheads_.clear();
     update_state();
   }
 
@@ -250,6 +284,7 @@ class VhostUserPort final : public Port, private VhostEvents {
       if (pairs > spec().queues) continue;
       uint16_t& mask = vring % 2 == 1 ? link.receive : link.send;
       mask |= static_cast<uint16_t>(1U << (vring / 2));
+      if ((capabilities_ & kPacked) == 0) lookaheads_.update(vid_, static_cast<uint16_t>(vring));
     }
     pairs_ = pairs;
     if (pairs > spec().queues) link = {};
@@ -294,6 +329,8 @@ class VhostUserPort final : public Port, private VhostEvents {
 
   std::atomic<Link> link_{Link{}};
   std::array<ReceiveQueue, kMaxPairs> queues_;
+  VringLookaheads lookaheads_;
+  static_assert(VringLookaheads::kMaxVrings == 2 * kMaxPairs);
 
   std::atomic<Stage> stage_{Stage::NoPeer};
   std::atomic<size_t> pairs_{0};  // that the peer has made ready
