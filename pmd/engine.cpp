@@ -163,6 +163,8 @@ std::unique_ptr<Revision> Engine::Impl::compile(const PortSlots& slots, const As
   }
   for (const auto& [queue, worker] : assignment)
     revision->workers[worker].queues.push_back({slots.at(queue.port)->port.get(), queue.queue});
+  for (WorkerView& view : revision->workers)
+    view.order = std::make_unique<PollOrder>(static_cast<uint16_t>(view.queues.size()));
   return revision;
 }
 

@@ -9,6 +9,7 @@
 #include <memory>
 #include <vector>
 
+#include "pmd/poll_order.h"
 #include "pmd/port.h"
 #include "pmd/spin_lock.h"
 #include "switch/snapshot.h"
@@ -30,6 +31,7 @@ struct TxRoute {
 
 struct WorkerView {
   std::vector<RxQueue> queues;
+  std::unique_ptr<PollOrder> order;  // of queues; the worker's own
   std::vector<TxRoute> routes;  // kMaxPorts of them, by PortId
 };
 

@@ -66,19 +66,21 @@ void Worker::run() {
 uint32_t Worker::poll_once(const Revision& revision) noexcept {
   const WorkerView& view = revision.workers[setup_.index];
   local_.now_seconds = setup_.clock_seconds.load(std::memory_order_relaxed);
-  uint32_t total = 0;
-  for (const RxQueue& rx : view.queues) {
-    const uint16_t count = rx.port->receive(rx.queue, burst_.packets.data(), kBurstSize);
-    if (count == 0) continue;
-    burst_.count = count;
-    burst_.in_port = rx.port->id();
-    run_pipeline(burst_, *revision.snapshot, local_);
-    transmitter_.hand_on(burst_, view, *revision.snapshot);
-    total += count;
-    figures_.bursts.add(1);
-  }
+  const uint32_t total = view.order->round(
+      [&](uint16_t queue) noexcept { return poll(view.queues[queue], view, *revision.snapshot); });
   if (total != 0) transmitter_.flush(view);
   return total;
+}
+
+uint32_t Worker::poll(const RxQueue& rx, const WorkerView& view, const Snapshot& snapshot) noexcept {
+  const uint16_t count = rx.port->receive(rx.queue, burst_.packets.data(), kBurstSize);
+  if (count == 0) return 0;
+  burst_.count = count;
+  burst_.in_port = rx.port->id();
+  run_pipeline(burst_, snapshot, local_);
+  transmitter_.hand_on(burst_, view, snapshot);
+  figures_.bursts.add(1);
+  return count;
 }
 
 uint64_t Worker::lap() noexcept {

@@ -56,6 +56,7 @@ class Worker {
  private:
   void run();
   uint32_t poll_once(const Revision& revision) noexcept;
+  uint32_t poll(const RxQueue& rx, const WorkerView& view, const Snapshot& snapshot) noexcept;
   void account(uint32_t packets) noexcept;
   uint64_t lap() noexcept;
   void rest(const Revision& revision) noexcept;

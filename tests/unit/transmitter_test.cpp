@@ -189,7 +189,8 @@ TEST_F(TransmitterTest, TwoWorkersShareAQueueUnderItsLock) {
   const auto work = [&] {
     auto counters = std::make_unique<PortCounterTable>();
     Transmitter mine(test::packet_pool(), *counters);
-    WorkerView view = view_;
+    WorkerView view;
+    view.routes = view_.routes;
     view.routes[1].lock = &lock;
     for (int i = 0; i < kRounds; ++i) {
       Burst burst = burst_of(Verdict::Forward, 1, 4);
