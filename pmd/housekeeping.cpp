@@ -12,6 +12,10 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr auto kTick = std::chrono::milliseconds(10);  // a new MAC floods for this long at most
+constexpr auto kShortTick = std::chrono::milliseconds(1);
+// New addresses within one tick that call for a short one: as long as the rings overflow, traffic with a
+// period near the tick's would post the same few again and again.
+constexpr size_t kManyLearned = LearnRing::kSize / 8;
 constexpr uint32_t kStalledSeconds = 2;
 constexpr auto kStaleAfter = std::chrono::seconds(5);
 
@@ -66,12 +70,13 @@ void Housekeeping::loop() {
   pthread_setname_np(pthread_self(), "housekeeping");
   const auto start = Clock::now();
   auto next_second = start + std::chrono::seconds(1);
+  auto tick = kTick;
   std::unique_lock lock(mutex_);
   while (!stopping_) {
-    wake_.wait_for(lock, kTick, [&] { return stopping_ || !commands_.empty(); });
+    wake_.wait_for(lock, tick, [&] { return stopping_ || !commands_.empty(); });
     run_commands(lock);
     lock.unlock();
-    drain_learned();
+    tick = drain_learned() > kManyLearned ? kShortTick : kTick;
     if (const auto now = Clock::now(); now >= next_second) {
       next_second = now + std::chrono::seconds(1);
       clock_seconds_ =
@@ -82,18 +87,21 @@ void Housekeeping::loop() {
   }
 }
 
-void Housekeeping::drain_learned() {
+size_t Housekeeping::drain_learned() {
+  size_t stored = 0;
   for (const auto& worker : workers_) {
     LearnEvent event;
     // A flood of new MACs is posted as fast as it is written: one ring's worth at a time.
     for (size_t n = 0; n < LearnRing::kSize && worker->learned().pop(event); ++n) {
       const Fdb::Outcome outcome = fdb_.learn(event.key, event.port, clock_seconds_);
+      stored += outcome == Fdb::Outcome::Stored ? 1 : 0;
       if (outcome == Fdb::Outcome::TableFull)
         (*counters_)[event.port].reasons[static_cast<size_t>(DropReason::FdbFull)].add(1);
       else if (outcome == Fdb::Outcome::PortLimit)
         (*counters_)[event.port].reasons[static_cast<size_t>(DropReason::FdbPortLimit)].add(1);
     }
   }
+  return stored;
 }
 
 void Housekeeping::every_second() {

@@ -28,8 +28,9 @@ class Housekeeping {
   // is done. `work` may write the FDB.
   void run(const std::function<void()>& work);
   void set_ports(std::vector<Port*> ports);
-  // Writes what is waiting in the workers' rings. Housekeeping thread.
-  void drain_learned();
+  // Writes what is waiting in the workers' rings; returns how many addresses were new or had moved.
+  // Housekeeping thread.
+  size_t drain_learned();
 
   // Any thread: what the last whole second looked like, by worker.
   struct Sample {

@@ -43,6 +43,20 @@ TEST_F(HousekeepingTest, WritesWhatWorkersPost) {
   EXPECT_EQ(fdb_.find(fdb_key(0x102, 1)).port, 3);
 }
 
+TEST_F(HousekeepingTest, SaysHowManyWereNew) {
+  learn(1, 3);
+  learn(2, 3);
+  learn(2, 3);
+  size_t stored = 0;
+  housekeeping_->run([&] { stored = housekeeping_->drain_learned(); });
+  // The thread's own tick may have come first.
+  EXPECT_LE(stored, 2u);
+  EXPECT_EQ(fdb_.size(), 2u);
+  learn(2, 3);
+  housekeeping_->run([&] { stored = housekeeping_->drain_learned(); });
+  EXPECT_EQ(stored, 0u);
+}
+
 TEST_F(HousekeepingTest, CountsWhatItCouldNotLearnAtThePort) {
   for (uint64_t mac = 1; mac <= 7; ++mac) learn(mac, 3);
   EXPECT_EQ(noted(DropReason::FdbPortLimit, 3), 2u);
