@@ -9,6 +9,7 @@
 
 #include <array>
 #include <atomic>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -82,6 +83,7 @@ class Fdb {
   }
   size_t primary(uint64_t hash) const noexcept { return hash & mask_; }
   size_t secondary(uint64_t hash) const noexcept { return (hash >> 32) & mask_; }
+  static Entry* find_in(Bucket& bucket, uint64_t key) noexcept;
   Entry* find_entry(uint64_t key) const noexcept;
   Entry* free_entry(uint64_t key) noexcept;
   Entry* free_in(size_t bucket) const noexcept;
@@ -99,13 +101,19 @@ class Fdb {
   std::array<uint32_t, kMaxPorts> learned_per_port_{};
 };
 
+// All four are compared at once: where in its bucket a key lies cannot be predicted.
+inline Fdb::Entry* Fdb::find_in(Bucket& bucket, uint64_t key) noexcept {
+  unsigned hits = 0;
+  for (unsigned i = 0; i < bucket.entries.size(); ++i)
+    hits |= unsigned{bucket.entries[i].key.load(std::memory_order_acquire) == key} << i;
+  return hits == 0 ? nullptr : &bucket.entries[static_cast<unsigned>(std::countr_zero(hits))];
+}
+
 inline Fdb::Entry* Fdb::find_entry(uint64_t key) const noexcept {
   const uint64_t h = hash(key);
-  for (Entry& entry : buckets_[primary(h)].entries)
-    if (entry.key.load(std::memory_order_acquire) == key) return &entry;
-  for (Entry& entry : buckets_[secondary(h)].entries)
-    if (entry.key.load(std::memory_order_acquire) == key) return &entry;
-  return nullptr;
+  if (Entry* entry = find_in(buckets_[primary(h)], key)) [[likely]]
+    return entry;
+  return find_in(buckets_[secondary(h)], key);
 }
 
 inline Fdb::Hit Fdb::find(uint64_t key) const noexcept {
