@@ -104,6 +104,7 @@ class Fdb {
 // All four are compared at once: where in its bucket a key lies cannot be predicted.
 inline Fdb::Entry* Fdb::find_in(Bucket& bucket, uint64_t key) noexcept {
   unsigned hits = 0;
+#pragma GCC unroll 4
   for (unsigned i = 0; i < bucket.entries.size(); ++i)
     hits |= unsigned{bucket.entries[i].key.load(std::memory_order_acquire) == key} << i;
   return hits == 0 ? nullptr : &bucket.entries[static_cast<unsigned>(std::countr_zero(hits))];
