@@ -74,12 +74,11 @@ class Fdb {
   };
   static_assert(sizeof(Bucket) == 64);
 
-  // The finalizer of splitmix64 over a secret seed: an attacker who chooses MACs cannot choose buckets.
+  // A folded multiplication (wyhash) over a secret seed: an attacker who chooses MACs cannot choose buckets.
   uint64_t hash(uint64_t key) const noexcept {
-    key ^= seed_;
-    key = (key ^ key >> 30) * 0xbf58476d1ce4e5b9ULL;
-    key = (key ^ key >> 27) * 0x94d049bb133111ebULL;
-    return key ^ key >> 31;
+    __extension__ using Wide = unsigned __int128;
+    const Wide product = Wide{key ^ seed_} * 0x9e3779b97f4a7c15ULL;
+    return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
   }
   size_t primary(uint64_t hash) const noexcept { return hash & mask_; }
   size_t secondary(uint64_t hash) const noexcept { return (hash >> 32) & mask_; }
