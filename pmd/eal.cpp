@@ -142,11 +142,22 @@ void start_eal(std::vector<std::string> args) {
                                 fmt::join(args, " ")));
 }
 
-// As rte_pktmbuf_pool_create(), with a tail behind each buffer that nothing counts on.
-rte_mempool* make_pool(uint32_t buffers) {
+// What rte_mempool leaves open with RTE_MEMPOOL_F_NO_IOVA_CONTIG; --iova-mode=va says what it is.
+void set_iova(rte_mempool*, void*, void* object, unsigned) {
+  auto* packet = static_cast<rte_mbuf*>(object);
+  rte_mbuf_iova_set(packet, reinterpret_cast<rte_iova_t>(packet->buf_addr));
+}
+
+}  // namespace
+
+// As rte_pktmbuf_pool_create(), with a tail behind each buffer that nothing counts on. In small pages it
+// would give each buffer one of its own, lest some cross into a page elsewhere in physical memory: all would
+// begin alike, in the same few sets of the caches.
+rte_mempool* make_packet_pool(const char* name, uint32_t buffers, bool hugepages) {
   const uint32_t element_bytes = sizeof(rte_mbuf) + kBufferDataBytes + kBufferTailBytes;
-  rte_mempool* pool = rte_mempool_create_empty("packets", buffers, element_bytes, kPoolCache,
-                                               sizeof(rte_pktmbuf_pool_private), SOCKET_ID_ANY, 0);
+  const unsigned flags = hugepages ? 0 : RTE_MEMPOOL_F_NO_IOVA_CONTIG;
+  rte_mempool* pool = rte_mempool_create_empty(name, buffers, element_bytes, kPoolCache,
+                                               sizeof(rte_pktmbuf_pool_private), SOCKET_ID_ANY, flags);
   if (pool == nullptr) return nullptr;
   rte_pktmbuf_pool_private room{};
   room.mbuf_data_room_size = kBufferDataBytes;
@@ -157,10 +168,9 @@ rte_mempool* make_pool(uint32_t buffers) {
     return nullptr;
   }
   rte_mempool_obj_iter(pool, rte_pktmbuf_init, nullptr);
+  if (!hugepages) rte_mempool_obj_iter(pool, set_iova, nullptr);
   return pool;
 }
-
-}  // namespace
 
 Eal::Eal(const EngineOptions& options) {
   buffers_ =
@@ -175,7 +185,7 @@ Eal::Eal(const EngineOptions& options) {
   log::capture_dpdk_log();
   start_eal(eal_arguments(options, mib, hugepages_));
   quieten_packet_path();
-  pool_ = make_pool(buffers_);
+  pool_ = make_packet_pool("packets", buffers_, hugepages_);
   if (pool_ != nullptr) return;
   const std::string reason = rte_strerror(rte_errno);
   rte_eal_cleanup();

@@ -33,6 +33,10 @@ class Eal {
   rte_mempool* pool_ = nullptr;
 };
 
+// Packet buffers of 128 bytes of headroom and 2,048 of data, in a pool that the caller owns. nullptr: no
+// room, rte_errno says more. `hugepages`: whether EAL has them.
+rte_mempool* make_packet_pool(const char* name, uint32_t buffers, bool hugepages);
+
 // Pins the calling thread to `core` and gives it an lcore id, so that it has a cache of the pool.
 void become_worker_thread(unsigned core, unsigned index);
 
