@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/bench/generator/checker.h"
+
+#include <cstring>
+
+namespace podswitch::bench {
+namespace {
+
+bool is_behind(const MacAddress& mac, uint8_t port) {
+  return mac.bytes[0] == 0x02 && mac.bytes[1] == port && mac.bytes[2] == 0;
+}
+
+// From `offset` on, the frame is payload.
+bool has_payload(const rte_mbuf& packet, size_t offset) {
+  size_t at = 0;
+  for (const rte_mbuf* segment = &packet; segment != nullptr; segment = segment->next) {
+    const size_t skip = std::min<size_t>(segment->data_len, offset > at ? offset - at : 0);
+    if (at + segment->data_len > payload().size()) return false;
+    if (std::memcmp(rte_pktmbuf_mtod_offset(segment, const uint8_t*, skip), payload().data() + at + skip,
+                    segment->data_len - skip) != 0)
+      return false;
+    at += segment->data_len;
+  }
+  return true;
+}
+
+}  // namespace
+
+Checker::Checker(const Stream& stream, bool echoed)
+    : stream_(stream), echoed_(echoed), next_sequence_(stream.trial().flows) {
+  stamp_at_ = with_protocol(stream.trial().protocol, []<Protocol kProtocol>() {
+    return static_cast<uint32_t>(Layout<kProtocol>::kStampAt);
+  });
+}
+
+const Stamp* Checker::stamp_of(const rte_mbuf& packet) const noexcept {
+  if (packet.data_len < stamp_at_ + sizeof(Stamp)) return nullptr;
+  const auto* stamp = rte_pktmbuf_mtod_offset(&packet, const Stamp*, stamp_at_);
+  const bool fits =
+      stamp->trial.host() == stream_.trial_number() && stamp->flow.host() < stream_.trial().flows;
+  return fits ? stamp : nullptr;
+}
+
+template <Protocol kProtocol>
+bool Checker::is_as_sent(const rte_mbuf& packet, const Stamp& stamp) const noexcept {
+  using L = Layout<kProtocol>;
+  const Cursor cursor = stream_.cursor_at(stamp.flow.host(), stamp.sequence.host());
+  alignas(16) uint8_t sent[L::kBlock];
+  stream_.write<kProtocol>(sent, cursor, stamp.tsc.host());
+  if (echoed_) swap_ends<kProtocol>(sent);
+  return packet.pkt_len == stream_.wire_bytes(cursor) &&
+         std::memcmp(rte_pktmbuf_mtod(&packet, const uint8_t*), sent, sizeof(typename L::Head)) == 0 &&
+         has_payload(packet, sizeof(typename L::Head));
+}
+
+Verdict Checker::verify(const rte_mbuf& packet) const noexcept {
+  if (packet.data_len < sizeof(net::EtherHeader)) return Verdict::Unexpected;
+  const auto& ether = *rte_pktmbuf_mtod(&packet, const net::EtherHeader*);
+  if (ether.ether_type.host() == kAnnouncementType) return Verdict::Announcement;
+  const uint8_t from = echoed_ ? stream_.to_port() : stream_.from_port();
+  const uint8_t to = echoed_ ? stream_.from_port() : stream_.to_port();
+  if (!is_behind(ether.destination, to) || !is_behind(ether.source, from)) return Verdict::Unexpected;
+  if (packet.data_len < stamp_at_ + sizeof(Stamp)) return Verdict::Corrupt;
+  if (rte_pktmbuf_mtod_offset(&packet, const Stamp*, stamp_at_)->trial.host() != stream_.trial_number())
+    return Verdict::Unexpected;
+  const Stamp* stamp = stamp_of(packet);
+  if (stamp == nullptr) return Verdict::Corrupt;
+  const bool good = with_protocol(
+      stream_.trial().protocol, [&]<Protocol kProtocol>() { return is_as_sent<kProtocol>(packet, *stamp); });
+  return good ? Verdict::Good : Verdict::Corrupt;
+}
+
+bool Checker::is_next(const Stamp& stamp) noexcept {
+  uint32_t& next = next_sequence_[stamp.flow.host()];
+  if (stamp.sequence.host() < next) return false;
+  next = stamp.sequence.host() + 1;
+  return true;
+}
+
+}  // namespace podswitch::bench

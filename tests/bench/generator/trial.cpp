@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/bench/generator/trial.h"
+
+#include <array>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+#include <string_view>
+
+#include "tests/bench/generator/frame.h"
+
+namespace podswitch::bench {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::array kPatterns{"one-way", "echo", "two-way"};
+constexpr std::array kProtocols{"udp4", "tcp4", "udp6", "tcp6"};
+constexpr std::array kVerifies{"sample", "all", "none"};
+constexpr uint16_t kLargestFrame = 9018;
+constexpr uint32_t kMost = 1'000'000;
+// A flow's sequence numbers do not wrap within a trial.
+constexpr double kLongestSeconds = 120;
+
+[[noreturn]] void fail(const std::string& text) {
+  throw std::invalid_argument(text);
+}
+
+template <typename Enum, size_t N>
+Enum read_name(const std::string& key, const Json& value, const std::array<const char*, N>& names) {
+  if (value.is_string())
+    for (size_t i = 0; i < N; ++i)
+      if (value.get_ref<const std::string&>() == names[i]) return static_cast<Enum>(i);
+  std::string text = key + " is " + value.dump() + ", not one of";
+  for (const char* name : names) text += std::string(" ") + name;
+  fail(text);
+}
+
+double read_number(const std::string& key, const Json& value, double least, double most) {
+  const double number = value.is_number() ? value.get<double>() : std::nan("");
+  if (!(number >= least && number <= most))
+    fail(key + " is " + value.dump() + ", not a number from " + Json(least).dump() + " to " +
+         Json(most).dump());
+  return number;
+}
+
+uint32_t read_count(const std::string& key, const Json& value, uint32_t least, uint32_t most) {
+  const double number = read_number(key, value, least, most);
+  if (number != std::floor(number)) fail(key + " is " + value.dump() + ", not a whole number");
+  return static_cast<uint32_t>(number);
+}
+
+uint16_t read_frame(const Json& value) {
+  if (value == "imix") return 0;
+  if (value.is_string()) fail("frame is " + value.dump() + ", neither imix nor a size");
+  return static_cast<uint16_t>(read_count("frame", value, 64, kLargestFrame));
+}
+
+void set(Trial& trial, const std::string& key, const Json& value) {
+  if (key == "pattern") {
+    trial.pattern = read_name<Pattern>(key, value, kPatterns);
+  } else if (key == "flows") {
+    trial.flows = read_count(key, value, 1, kMost);
+  } else if (key == "macs") {
+    trial.macs = read_count(key, value, 1, kMost);
+  } else if (key == "frame") {
+    trial.frame = read_frame(value);
+  } else if (key == "protocol") {
+    trial.protocol = read_name<Protocol>(key, value, kProtocols);
+  } else if (key == "rate") {
+    trial.rate = read_number(key, value, 0, 1e9);
+  } else if (key == "seconds") {
+    trial.seconds = read_number(key, value, 0.001, kLongestSeconds);
+  } else if (key == "warmup_ms") {
+    trial.warmup_ms = read_count(key, value, 0, 60'000);
+  } else if (key == "verify") {
+    trial.verify = read_name<Verify>(key, value, kVerifies);
+  } else if (key == "latency") {
+    if (!value.is_boolean()) fail("latency is " + value.dump() + ", not true or false");
+    trial.latency = value.get<bool>();
+  } else {
+    fail("a trial has no option " + key);
+  }
+}
+
+void check(const Trial& trial) {
+  const auto smallest = static_cast<uint16_t>(smallest_frame(trial.protocol) + kFcsBytes);
+  for (const uint16_t bytes : trial.wire_sizes())
+    if (bytes + kFcsBytes < smallest)
+      fail(std::string(kProtocols[static_cast<size_t>(trial.protocol)]) + " needs frames of at least " +
+           std::to_string(smallest) + " bytes for its headers and the stamp, not " +
+           std::to_string(bytes + kFcsBytes));
+}
+
+}  // namespace
+
+std::vector<uint16_t> Trial::wire_sizes() const {
+  if (frame != 0) return {static_cast<uint16_t>(frame - kFcsBytes)};
+  // The simple IMIX (7, 4 and 1 of 12 frames), mixed so that no run of one size is long.
+  return {60, 590, 60, 60, 590, 60, 1514, 60, 590, 60, 60, 590};
+}
+
+const std::vector<TrialFlag>& trial_flags() {
+  static const std::vector<TrialFlag> flags{
+      {"pattern", "text",
+       "one-way (port 0 to 1), echo (0 to 1 and back), two-way (each port to its partner)"},
+      {"flows", "number", "flows of each sender, 1 to 1000000"},
+      {"macs", "number", "MACs behind each port, 1 to 1000000; flow i has MAC i modulo this"},
+      {"frame", "text", "bytes with FCS, 64 to 9018, or imix (7 of 64, 4 of 594, 1 of 1518)"},
+      {"protocol", "text", "udp4, tcp4, udp6 or tcp6"},
+      {"rate", "number", "frames a second over all senders; 0: as fast as the switch takes them"},
+      {"seconds", "number", "traffic that counts, up to 120"},
+      {"warmup-ms", "number", "traffic before that"},
+      {"verify", "text", "which received frames are checked: sample (of bursts, 1 in 64), all, none"},
+      {"latency", "switch", "time stamps in each frame (at rate 0: in 1 of 64)"},
+  };
+  return flags;
+}
+
+Trial read_trial(const Json& object, const Trial& base) {
+  if (!object.is_object()) fail("a trial is a JSON object, not " + object.dump());
+  Trial trial = base;
+  for (const auto& [key, value] : object.items()) set(trial, key, value);
+  check(trial);
+  return trial;
+}
+
+Json to_json(const Trial& trial) {
+  Json frame = trial.frame;
+  if (trial.frame == 0) frame = "imix";
+  return {{"pattern", kPatterns[static_cast<size_t>(trial.pattern)]},
+          {"flows", trial.flows},
+          {"macs", trial.macs},
+          {"frame", frame},
+          {"protocol", kProtocols[static_cast<size_t>(trial.protocol)]},
+          {"rate", trial.rate},
+          {"seconds", trial.seconds},
+          {"warmup_ms", trial.warmup_ms},
+          {"verify", kVerifies[static_cast<size_t>(trial.verify)]},
+          {"latency", trial.latency}};
+}
+
+}  // namespace podswitch::bench

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// What one measurement sends and checks, as flags and JSON say it. Plain values, any thread.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+namespace podswitch::bench {
+
+enum class Pattern : uint8_t { OneWay, Echo, TwoWay };
+enum class Protocol : uint8_t { Udp4, Tcp4, Udp6, Tcp6 };
+enum class Verify : uint8_t { Sample, All, None };
+
+inline constexpr uint32_t kFcsBytes = 4;  // a frame's size counts them (RFC 2544), the wire here has none
+
+struct Trial {
+  Pattern pattern = Pattern::OneWay;
+  uint32_t flows = 1;   // of each sender
+  uint32_t macs = 1;    // behind each port
+  uint16_t frame = 64;  // bytes with FCS; 0: IMIX
+  Protocol protocol = Protocol::Udp4;
+  double rate = 0;  // frames per second over all senders; 0: as fast as the switch takes them
+  double seconds = 1;
+  uint32_t warmup_ms = 200;
+  Verify verify = Verify::Sample;
+  bool latency = false;
+
+  // Bytes of each frame on the wire, in the order in which they are sent, again and again.
+  std::vector<uint16_t> wire_sizes() const;
+};
+
+// A flag of the command line; in JSON, `-` is `_`.
+struct TrialFlag {
+  const char* name;
+  const char* type;  // "text", "number" or "switch"
+  const char* help;
+};
+const std::vector<TrialFlag>& trial_flags();
+
+// `base`, with what `object` sets. Throws std::invalid_argument, whose text says what is wrong.
+Trial read_trial(const nlohmann::json& object, const Trial& base = {});
+nlohmann::json to_json(const Trial& trial);
+
+}  // namespace podswitch::bench
