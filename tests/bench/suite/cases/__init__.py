@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The cases by name, in the order in which they run."""
+
+from . import bridge
+
+CASES = {case.name: case for case in bridge.CASES}

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Open vSwitch with DPDK as a subject: its own database, run directory and network namespace, so that the
+packaged service is neither needed nor disturbed. One bridge, action NORMAL."""
+
+import os
+import re
+
+from . import machine
+from .process import Process, eventually, run
+
+PROGRAM = "/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk"
+_SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
+
+
+def installed():
+    return os.access(PROGRAM, os.X_OK) and os.path.exists("/usr/sbin/ovsdb-server")
+
+
+class OpenVSwitch:
+    name = "Open vSwitch"
+
+    def __init__(self, folder, sockets=(), macs=None, memory_mib=512):
+        self.folder = folder
+        self.sockets = list(sockets)
+        self.macs = macs or 0
+        self.flow_limit = max(200000, 4 * self.macs)
+        self.memory_mib = memory_mib
+        self.database = self.process = None
+        self.env = {name: folder for name in ("OVS_RUNDIR", "OVS_LOGDIR", "OVS_DBDIR", "OVS_SYSCONFDIR")}
+
+    def _path(self, name):
+        return os.path.join(self.folder, name)
+
+    def vsctl(self, *words):
+        return run("ovs-vsctl", f"--db=unix:{self._path('db.sock')}", "--timeout=30", *words, env=self.env)
+
+    def appctl(self, *words):
+        return run("ovs-appctl", "-t", self._path("vswitchd.ctl"), *words, env=self.env)
+
+    def start(self):
+        run("ovsdb-tool", "create", self._path("conf.db"), _SCHEMA, env=self.env)
+        self.database = Process("ovsdb-server", [
+            "/usr/sbin/ovsdb-server", self._path("conf.db"), f"--remote=punix:{self._path('db.sock')}",
+            f"--pidfile={self._path('ovsdb.pid')}", f"--unixctl={self._path('ovsdb.ctl')}"], self.folder, self.env)
+        eventually("ovsdb-server listens", lambda: os.path.exists(self._path("db.sock")))
+        prefix = f"bench-ovs-{os.getpid()}-{os.path.basename(self.folder)}"
+        self.vsctl("--no-wait", "init", "--", "set", "Open_vSwitch", ".", "other_config:dpdk-init=true",
+                   f"other_config:pmd-cpu-mask={1 << machine.switch_cpu():#x}",
+                   f"other_config:dpdk-lcore-mask={1 << machine.other_cpu():#x}",
+                   f"other_config:dpdk-socket-mem={self.memory_mib}",
+                   # Nothing may age while the other switches have their turn.
+                   "other_config:max-idle=3600000", f"other_config:flow-limit={self.flow_limit}",
+                   f'other_config:dpdk-extra="--in-memory --no-pci --no-telemetry --file-prefix={prefix}"')
+        # The taps that it makes for itself stay inside a namespace.
+        self.process = Process("ovs-vswitchd", [
+            "unshare", "--net", "taskset", "-c", machine.other_cpu(), PROGRAM, f"unix:{self._path('db.sock')}",
+            f"--pidfile={self._path('vswitchd.pid')}", f"--unixctl={self._path('vswitchd.ctl')}"], self.folder, self.env)
+        eventually("ovs-vswitchd answers", self._answers, 60)
+        self.vsctl("add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=netdev", "other_config:mac-aging-time=3600",
+                   f"other_config:mac-table-size={min(1048576, 4 * self.macs + 8192)}")
+        for i, path in enumerate(self.sockets):
+            self.vsctl("add-port", "br0", f"v{i}", "--", "set", "interface", f"v{i}", "type=dpdkvhostuserclient",
+                       f"options:vhost-server-path={path}")
+
+    def _answers(self):
+        self.process.expect_alive()
+        return os.path.exists(self._path("vswitchd.ctl"))
+
+    def wait_connected(self):
+        """The generator says so for both."""
+
+    def knows(self, macs):
+        """It learns where it forwards: what passed is known."""
+        return True
+
+    def reset_counters(self):
+        self.appctl("dpif-netdev/pmd-stats-clear")
+
+    def cycles_per_packet(self):
+        found = re.search(r"avg processing cycles per packet: ([0-9.]+)", self.appctl("dpif-netdev/pmd-stats-show"))
+        return float(found[1]) if found else None
+
+    def pause(self):
+        self.process.pause()
+
+    def resume(self):
+        self.process.resume()
+        # It takes a pause for slowness of its own and would keep fewer flows.
+        self.appctl("upcall/set-flow-limit", self.flow_limit)
+
+    def stop(self):
+        for process in (self.process, self.database):
+            if process:
+                process.stop()

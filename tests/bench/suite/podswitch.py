@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""podswitch as a subject: a daemon of its own, driven by the CLI of the same build."""
+
+import json
+import os
+
+from . import machine
+from .process import BenchError, Process, eventually, run
+
+
+class Podswitch:
+    name = "podswitch"
+
+    def __init__(self, folder, sockets=(), idle_sockets=(), build=None, fdb_size=None, options=()):
+        self.folder = folder
+        self.build = build or os.path.join(machine.ROOT, "build")
+        self.sockets = list(sockets)
+        self.idle_sockets = list(idle_sockets)
+        self.control = os.path.join(folder, "control.sock")
+        self.options = {
+            "control.socket": self.control, "state.directory": os.path.join(folder, "state"),
+            "workers.cores": machine.switch_cpu(), "workers.main-core": machine.other_cpu(),
+            "metrics.listen": "", "memory.hugepages": "required",
+            # Nothing may age while the other switches have their turn.
+            "fdb.aging-seconds": 100000, **dict(options)}
+        if fdb_size:
+            self.options.update({"fdb.size": fdb_size, "fdb.port-limit": fdb_size // 2})
+        self.process = None
+
+    def start(self):
+        command = [f"{self.build}/ctl/podswitchd", *(f"--{key}={value}" for key, value in self.options.items())]
+        self.process = Process("podswitchd", command, self.folder)
+
+        def answers():
+            self.process.expect_alive()
+            try:
+                return self.cli("status")
+            except BenchError:
+                return None
+
+        eventually("podswitchd answers", answers, 30)
+        paths = self.sockets + self.idle_sockets
+        if paths:
+            ports = [{"name": f"p{i}", "type": "vhost-user", "path": path} for i, path in enumerate(paths)]
+            self.add_ports(ports)
+
+    def add_ports(self, ports):
+        path = os.path.join(self.folder, "ports.json")
+        with open(path, "w") as file:
+            json.dump(ports, file)
+        self.cli("port", "add", "--file", path)
+
+    def cli(self, *words):
+        printed = run(f"{self.build}/ctl/podswitch", "--socket", self.control, "-o", "json", *words)
+        return json.loads(printed) if printed.strip() else None
+
+    def wait_connected(self):
+        ports = len(self.sockets) + len(self.idle_sockets)
+        eventually(f"{ports} ports of podswitch are up",
+                   lambda: sum(port["state"] == "up" for port in self.cli("port", "list")) == ports, 60, 0.1)
+
+    def knows(self, macs):
+        """Whether so many addresses are learned. A thread of its own writes them, which may lag behind."""
+        return self.cli("status")["fdb_size"] >= macs
+
+    def reset_counters(self):
+        self.before = self._figures()
+
+    def cycles_per_packet(self):
+        """Busy cycles per packet since reset_counters()."""
+        cycles, packets = (now - then for now, then in zip(self._figures(), self.before))
+        return cycles / packets if packets else None
+
+    def _figures(self):
+        worker = next(worker for worker in self.cli("worker", "list") if worker["core"] == machine.switch_cpu())
+        return worker["busy_cycles"], worker["packets"]
+
+    def pause(self):
+        self.process.pause()
+
+    def resume(self):
+        self.process.resume()
+
+    def stop(self):
+        if self.process:
+            self.process.stop()

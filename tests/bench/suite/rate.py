@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Cases that compare rates: groups of subjects that are attached together, and for each group rows of traffic."""
+
+from dataclasses import dataclass, field, replace
+
+from . import machine, stats
+from .process import BenchError
+from .progress import Progress
+from .rounds import attached, blocks, one_round
+from .subject import PODSWITCH, available
+
+# What a figure is called in tables; True: less is better.
+FIGURES = {"cycles": "cycles", "own_cycles": "own busy cycles", "mpps": "rate"}
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Row by row, round by round: `of` divided by `to`."""
+    of: str
+    to: str
+    figure: str = "cycles"
+    target: object = None
+
+    @property
+    def label(self):
+        return f"{FIGURES[self.figure]}: {self.of} / {self.to}"
+
+
+@dataclass(frozen=True)
+class Row:
+    label: str
+    x: object
+    trial: dict
+    pairs: tuple = ()
+
+
+@dataclass(frozen=True)
+class Group:
+    specs: tuple
+    rows: tuple
+
+
+@dataclass(frozen=True)
+class RateCase:
+    name: str
+    summary: str
+    groups: tuple
+    x_label: str
+    notes: tuple = ()
+    plot: str = "lines"
+    smoke_groups: tuple = field(default=())
+
+    def selected(self, chosen):
+        """Groups with only the rows whose x is among `chosen` (all when empty)."""
+        if not chosen:
+            return self.groups
+        known = {str(row.x) for group in self.groups for row in group.rows}
+        if unknown := set(chosen) - known:
+            raise BenchError(f"{self.name} has no {', '.join(sorted(unknown))}; it has {', '.join(sorted(known))}")
+        groups = (replace(group, rows=tuple(row for row in group.rows if str(row.x) in chosen)) for group in self.groups)
+        return tuple(group for group in groups if group.rows)
+
+    def run(self, setup, options):
+        groups = self.smoke_groups or self.groups if options.smoke else self.selected(options.rows.get(self.name))
+        steps = sum(options.rounds * len(group.rows) for group in groups)
+        progress = Progress(self.name, steps)
+        rows, notes = [], list(self.notes)
+        for group in groups:
+            specs = [spec for spec in group.specs if available(spec.kind)]
+            if missing := [spec.name for spec in group.specs if not available(spec.kind)]:
+                notes.append(f"{', '.join(missing)}: not installed, left out.")
+            with machine.hugepages(sum(spec.hugepages for spec in specs)):
+                rows += self._group(specs, group.rows, setup, options, progress)
+        progress.end()
+        return {"rows": rows, "notes": list(dict.fromkeys(notes)), "x_label": self.x_label, "plot": self.plot}
+
+    def _group(self, specs, rows, setup, options, progress):
+        rounds = {row.x: [] for row in rows}
+        for block in blocks(options.rounds, options.restart_every):
+            with attached(specs, setup) as subjects:
+                for row in rows:
+                    trial = {**row.trial, "seconds": options.seconds, "warmup_ms": options.warmup_ms}
+                    for number in block:
+                        progress.step(f"{row.label}, round {number + 1} of {options.rounds}")
+                        rounds[row.x].append(one_round(subjects, number, lambda subject: subject.trial(trial)))
+        return [summarise(row, [spec.name for spec in specs], rounds[row.x]) for row in rows]
+
+
+def summarise(row, names, rounds):
+    """Medians of each subject, ratios of each pair, and the trials themselves."""
+    subjects = {}
+    for name in names:
+        trials = [one[name] for one in rounds]
+        subjects[name] = {key: stats.summary([trial[key] for trial in trials]) if all(trial[key] for trial in trials) else None
+                          for key in ("mpps", "cycles", "own_cycles")}
+        for key in ("lost", "corrupt", "unexpected", "reordered"):
+            subjects[name][key] = sum(trial[key] for trial in trials)
+        subjects[name]["generator_limit"] = sum(trial["limit"] == "generator" for trial in trials)
+    pairs = [pair for pair in row.pairs if pair.of in names and pair.to in names]
+    # What the switches count themselves beside what the clock says.
+    pairs += [replace(pair, figure="own_cycles", target=None) for pair in pairs if pair.figure == "cycles"]
+    return {"label": row.label, "x": row.x, "trial": row.trial, "rounds": len(rounds), "subjects": subjects,
+            "ratios": [ratio for pair in pairs if (ratio := ratio_of(pair, rounds))],
+            "trials": [list(one.values()) for one in rounds]}
+
+
+def ratio_of(pair, rounds):
+    if not all(one[pair.of][pair.figure] and one[pair.to][pair.figure] for one in rounds):
+        return None
+    values = [one[pair.of][pair.figure] / one[pair.to][pair.figure] for one in rounds]
+    ratio = stats.ratio(pair.label, values, pair.target)
+    # A rival that could have been faster flatters.
+    held_back = sum(one[pair.to]["limit"] == "generator" for one in rounds)
+    if ratio["verdict"] == "met" and pair.figure != "own_cycles" and held_back > len(rounds) / 10:
+        ratio["verdict"] = "undecided"
+    return {**ratio, "of": pair.of, "to": pair.to, "figure": pair.figure}
+
+
+def against_itself(case, old_build, new_build, old_name, new_name):
+    """The same traffic through two builds of podswitch."""
+    old, new = f"podswitch {old_name}", f"podswitch {new_name}"
+    groups = []
+    for group in case.groups:
+        spec = max((spec for spec in group.specs if spec.kind == PODSWITCH), key=lambda spec: spec.ports + spec.idle)
+        pair = Pair(new, old)
+        groups.append(Group((replace(spec, label=old, build=old_build), replace(spec, label=new, build=new_build)),
+                            tuple(replace(row, pairs=(pair,)) for row in group.rows)))
+    return replace(case, groups=tuple(groups), smoke_groups=(), notes=())

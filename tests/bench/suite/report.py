@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Results as tables, as JSON, and tests/bench/results/README.md, which is made from the JSON alone."""
+
+import json
+import pathlib
+
+from . import machine
+
+RESULTS = machine.ROOT / "tests" / "bench" / "results"
+# The columns of cases that compare rates; others bring their own: (key, heading, format).
+COLUMNS = (("mpps", "Mpps", ".2f"), ("cycles", "cycles", ".0f"), ("own_cycles", "own", ".0f"))
+LIMIT_MARK = "*"
+
+
+def markdown(heads, rows):
+    """A table that is also readable as text."""
+    cells = [[str(cell) for cell in row] for row in [heads, *rows]]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(heads))]
+    lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths)) + " |" for row in cells]
+    lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    return "\n".join(lines)
+
+
+def _figures(result):
+    columns = result.get("columns", COLUMNS)
+    names = list(dict.fromkeys(name for row in result["rows"] for name in row["subjects"]))
+    used = [(name, key, head, form) for name in names for key, head, form in columns
+            if any((row["subjects"].get(name) or {}).get(key) is not None for row in result["rows"])]
+    if not used:
+        return None
+    heads = [result["x_label"]] + [f"{name}: {head}" for name, _, head, _ in used]
+    rows = []
+    for row in result["rows"]:
+        cells = [row["label"]]
+        for name, key, _, form in used:
+            subject = row["subjects"].get(name) or {}
+            figure = subject.get(key)
+            mark = LIMIT_MARK if figure and key == columns[0][0] and subject.get("generator_limit") else ""
+            cells.append(_number(figure, form) + mark)
+        rows.append(cells)
+    return markdown(heads, rows)
+
+
+def _number(figure, form):
+    if figure is None:
+        return ""
+    return format(figure["median"] if isinstance(figure, dict) else figure, form)
+
+
+def _ratios(result):
+    rows = [[row["label"], ratio["label"], f"{ratio['median']:.3f}", f"{ratio['low']:.3f} to {ratio['high']:.3f}",
+             ratio["rounds"], ratio["target"] or "", ratio["verdict"] or ""]
+            for row in result["rows"] for ratio in row["ratios"]]
+    if not rows:
+        return None
+    return markdown([result["x_label"], "ratio", "median", "95 % interval", "rounds", "target", ""], rows)
+
+
+def _remarks(result):
+    remarks = list(result["notes"])
+    for row in result["rows"]:
+        for name, subject in row["subjects"].items():
+            if limited := subject.get("generator_limit"):
+                remarks.append(f"{LIMIT_MARK} {row['label']}: the generator was the limit of {name} in {limited} of "
+                               f"{row['rounds']} rounds.")
+            if wrong := [f"{subject[key]} {key}" for key in ("corrupt", "unexpected", "reordered") if subject.get(key)]:
+                remarks.append(f"{row['label']}, {name}: {', '.join(wrong)} among the frames that were checked.")
+    return remarks
+
+
+def tables(result):
+    """The figures, the ratios and what to know about them, as Markdown."""
+    parts = [part for part in (_figures(result), _ratios(result)) if part]
+    if remarks := _remarks(result):
+        parts.append("\n".join(f"- {remark}" for remark in remarks))
+    return "\n\n".join(parts)
+
+
+def save(result):
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{result['name']}.json"
+    path.write_text(json.dumps(result, indent=1) + "\n")
+    return path
+
+
+def load(folder=RESULTS):
+    results = [json.loads(path.read_text()) for path in sorted(pathlib.Path(folder).glob("*.json"))]
+    return {result["name"]: result for result in results}
+
+
+def _origin(result):
+    facts = result["machine"]
+    cpu = facts["cpu"]
+    dirty = " with changes" if facts["dirty"] else ""
+    parts = [f"{cpu['model']} (family {cpu['family']}, model {cpu['model_number']}), {cpu['count']} CPUs"
+             + (", virtual" if cpu["hypervisor"] else ""), f"Linux {facts['kernel']}", f"DPDK {facts['dpdk']}"]
+    if facts["openvswitch"]:
+        parts.append(f"Open vSwitch {facts['openvswitch']}")
+    return f"Commit {facts['commit'][:12]}{dirty}, {facts['date'][:10]}; " + ", ".join(parts) + "."
+
+
+def page(results, order):
+    """results/README.md."""
+    text = ["# Results of the bench suite", "",
+            "Made by `tests/bench/run` from the JSON files in this folder, which hold every trial; not edited by hand.",
+            "Mpps: frames that arrive, in millions a second; cycles: of the time stamp counter, for each packet that is",
+            "switched; own: the busy cycles for each packet that the switch counts itself. A ratio is the median of the",
+            "ratios of adjacent trials.", ""]
+    for name in [*[name for name in order if name in results], *sorted(set(results) - set(order))]:
+        result = results[name]
+        text += [f"## {name}", "", result["summary"], "", f"`{result['command']}`", "", _origin(result), "", tables(result), ""]
+        if (RESULTS / f"{name}.png").exists():
+            text += [f"![{name}]({name}.png)", ""]
+    return "\n".join(text)
+
+
+def write_page(order):
+    (RESULTS / "README.md").write_text(page(load(), order))
