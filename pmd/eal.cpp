@@ -195,9 +195,9 @@ Eal::Eal(const EngineOptions& options) {
                   buffers_, memory_bytes_ >> 20, reason));
 }
 
+// rte_eal_cleanup() would unmap what EAL's interrupt thread is still using (22.11); the process ends soon.
 Eal::~Eal() {
   rte_mempool_free(pool_);
-  rte_eal_cleanup();
 }
 
 void become_worker_thread(unsigned core, unsigned index) {

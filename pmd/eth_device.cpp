@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 #include <net/if.h>
+#include <rte_alarm.h>
 #include <rte_dev.h>
 #include <rte_devargs.h>
 #include <rte_ethdev.h>
@@ -11,6 +12,7 @@
 #include <atomic>
 #include <cerrno>
 #include <filesystem>
+#include <future>
 #include <mutex>
 #include <system_error>
 
@@ -70,7 +72,7 @@ std::string why_no_device(const PortSpec& spec) {
   return {};
 }
 
-EthDevice::EthDevice(const PortSpec& spec, rte_mempool& pool) {
+EthDevice::EthDevice(const PortSpec& spec, rte_mempool& pool) : is_memif_(spec.kind == PortKind::Memif) {
   if (const std::string missing = why_no_device(spec); !missing.empty())
     throw Error(option_naming_device(spec.kind), missing);
   probe(spec);
@@ -200,8 +202,26 @@ int EthDevice::start() {
   return 0;
 }
 
+// Runs `work` on EAL's interrupt thread and waits for it.
+template <typename Work>
+void EthDevice::where_drivers_are_called(Work work) {
+  struct Job {
+    Work& work;
+    std::promise<void> done;
+  } job{work, {}};
+  const auto run = [](void* raw) {
+    Job& mine = *static_cast<Job*>(raw);
+    mine.work();
+    mine.done.set_value();
+  };
+  // net_memif frees a connection when the peer goes, on that thread, and when it is stopped: both at once is
+  // a crash (22.11).
+  if (!is_memif_ || rte_eal_alarm_set(1, run, &job) != 0) return work();
+  job.done.get_future().wait();
+}
+
 void EthDevice::stop() {
-  if (is_started_) rte_eth_dev_stop(id_);
+  if (is_started_) where_drivers_are_called([this] { rte_eth_dev_stop(id_); });
   is_started_ = false;
 }
 
@@ -217,7 +237,7 @@ void EthDevice::close() {
   const bool has_info = rte_eth_dev_info_get(id_, &info) == 0;
   {
     const std::scoped_lock lock(g_af_xdp_mutex);
-    rte_eth_dev_close(id_);
+    where_drivers_are_called([this] { rte_eth_dev_close(id_); });
     af_xdp_sockets_.close_left();
   }
   if (has_info && info.device != nullptr) rte_dev_remove(info.device);

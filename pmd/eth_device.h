@@ -50,7 +50,10 @@ class EthDevice {
   void configure(const PortSpec& spec, rte_mempool& pool);
   void set_up_queues(const PortSpec& spec, rte_mempool& pool, uint16_t receive_ring, uint16_t transmit_ring);
   void close();
+  template <typename Work>
+  void where_drivers_are_called(Work work);
 
+  const bool is_memif_;
   uint16_t id_ = 0;
   bool is_probed_ = false;
   bool is_started_ = false;
