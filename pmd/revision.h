@@ -32,7 +32,7 @@ struct TxRoute {
 struct WorkerView {
   std::vector<RxQueue> queues;
   std::unique_ptr<PollOrder> order;  // of queues; the worker's own
-  std::vector<TxRoute> routes;  // kMaxPorts of them, by PortId
+  std::vector<TxRoute> routes;       // kMaxPorts of them, by PortId
 };
 
 struct Revision {
