@@ -34,7 +34,8 @@ Checker::Checker(const Stream& stream, bool echoed)
 }
 
 const Stamp* Checker::stamp_of(const rte_mbuf& packet) const noexcept {
-  if (packet.data_len < stamp_at_ + sizeof(Stamp)) return nullptr;
+  // An announcement, which has another size, may be made of what was a frame.
+  if (!stream_.has_size(packet.pkt_len) || packet.data_len < stamp_at_ + sizeof(Stamp)) return nullptr;
   const auto* stamp = rte_pktmbuf_mtod_offset(&packet, const Stamp*, stamp_at_);
   const bool fits =
       stamp->trial.host() == stream_.trial_number() && stamp->flow.host() < stream_.trial().flows;

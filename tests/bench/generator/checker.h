@@ -22,7 +22,7 @@ class Checker {
   // `echoed`: the frames come back, turned round.
   Checker(const Stream& stream, bool echoed);
 
-  // Null if the frame cannot be one of the stream. Looks at nothing but the stamp.
+  // Null if the frame cannot be one of the stream. Looks at nothing but size and stamp.
   const Stamp* stamp_of(const rte_mbuf& packet) const noexcept;
   Verdict verify(const rte_mbuf& packet) const noexcept;
   // False if this or a later frame of the same flow was asked for before.

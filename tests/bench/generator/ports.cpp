@@ -116,7 +116,8 @@ void Ports::start_eal(const Options& options) const {
   const std::string further = options.virtio.empty() ? "" : "," + options.virtio;
   for (size_t i = 0; i < options.sockets.size(); ++i)
     args.push_back("--vdev=net_virtio_user" + std::to_string(i) + ",path=" + options.sockets[i] +
-                   ",server=1,queue_size=" + std::to_string(options.queue_size) + further);
+                   ",server=1,queue_size=" + std::to_string(options.queue_size) +
+                   ",mac=" + mac_behind(static_cast<uint8_t>(i), 0).to_string() + further);
   std::vector<char*> pointers;
   for (std::string& arg : args) pointers.push_back(arg.data());
   if (rte_eal_init(static_cast<int>(pointers.size()), pointers.data()) < 0)
@@ -145,8 +146,10 @@ rte_mempool& Ports::buffers_for(uint16_t wire_bytes) const {
 void Ports::start_port(uint16_t port, uint16_t queue_size) const {
   const std::string name = "port " + std::to_string(port);
   rte_eth_conf config{};
-  // Frames longer than a buffer come in several.
-  config.rxmode.offloads = RTE_ETH_RX_OFFLOAD_SCATTER;
+  // Frames longer than a buffer come in several, unless the device was told mrg_rxbuf=0.
+  rte_eth_dev_info info{};
+  check(rte_eth_dev_info_get(port, &info), name + " information");
+  config.rxmode.offloads = info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER;
   check(rte_eth_dev_configure(port, 1, 1, &config), name + " configure");
   check(rte_eth_rx_queue_setup(port, 0, queue_size, SOCKET_ID_ANY, nullptr, received_),
         name + " receive queue");

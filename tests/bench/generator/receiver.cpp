@@ -15,6 +15,16 @@ constexpr uint32_t kSampleEvery = 64;  // bursts
 // What was on its way when the count began has arrived by then.
 constexpr uint64_t kSettleMs = 20;
 
+// Buffers that came one by one go back as they are, which is all that rte_pktmbuf_free_bulk() would find out.
+void release(rte_mbuf** burst, uint16_t count) {
+  bool chained = false;
+  for (uint16_t i = 0; i < count; ++i) chained |= burst[i]->nb_segs > 1;
+  if (chained)
+    rte_pktmbuf_free_bulk(burst, count);
+  else
+    rte_mempool_put_bulk(burst[0]->pool, reinterpret_cast<void**>(burst), count);
+}
+
 }  // namespace
 
 Received& Received::operator+=(const Received& other) {
@@ -45,7 +55,7 @@ bool Receiver::poll(uint16_t port) {
     const uint16_t count = rte_eth_rx_burst(port, 0, burst, kBurst);
     if (count == 0) return i > 0;
     take(burst, count);
-    rte_pktmbuf_free_bulk(burst, count);
+    release(burst, count);
     if (count < kBurst) return true;
   }
   return true;
