@@ -5,7 +5,7 @@
 #include <future>
 
 #include "tests/port/port_fixture.h"
-#include "tests/port/raw_front_end.h"
+#include "tests/support/raw_front_end.h"
 
 namespace podswitch {
 namespace {

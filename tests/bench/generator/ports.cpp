@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/bench/generator/ports.h"
 
-#include <rte_cycles.h>
 #include <rte_eal.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
@@ -13,6 +12,7 @@
 #include <stdexcept>
 
 #include "tests/bench/generator/frame.h"
+#include "tests/bench/generator/sockets.h"
 
 namespace podswitch::bench {
 namespace {
@@ -21,6 +21,7 @@ constexpr uint32_t kCache = 256;  // of each pool: several bursts
 constexpr uint16_t kBufferBytes = RTE_MBUF_DEFAULT_BUF_SIZE;
 constexpr uint16_t kJumboBytes = RTE_PKTMBUF_HEADROOM + 9088;
 constexpr uint32_t kMostJumbo = 8192;
+constexpr uint64_t kIdleBytes = 1 << 20;
 constexpr uint64_t kOtherMib = 64;  // devices, rings, EAL itself
 constexpr uint64_t kElementOverhead = sizeof(rte_mbuf) + 128;
 
@@ -71,25 +72,21 @@ rte_mempool* make_pool(const char* name, uint32_t count, uint16_t bytes) {
   return pool;
 }
 
-void wait_for_link(uint16_t port) {
-  for (int i = 0; i < 600; ++i) {
-    rte_eth_link link{};
-    check(rte_eth_link_get_nowait(port, &link), "link");
-    if (link.link_status == RTE_ETH_LINK_UP) return;
-    rte_delay_us_sleep(50'000);
-  }
-  throw std::runtime_error("the switch did not connect to socket " + std::to_string(port) + " within 30 s");
-}
-
 }  // namespace
 
 Ports::Ports(const Options& options) : count_(static_cast<uint16_t>(options.sockets.size())) {
-  // What a killed run left would be refused.
-  for (const std::string& path : options.sockets) unlink(path.c_str());
+  paths_ = options.sockets;
+  paths_.insert(paths_.end(), options.idle_sockets.begin(), options.idle_sockets.end());
+  const auto connections = accept_all(paths_);
+  for (size_t i = 0; i < paths_.size(); ++i) {
+    if (i < count_)
+      hand_over(paths_[i], connections[i]);
+    else
+      idle_.emplace_back(connections[i]).start_driver(kIdleBytes);
+  }
   start_eal(options);
   make_pools(options.queue_size);
   for (uint16_t port = 0; port < count_; ++port) start_port(port, options.queue_size);
-  for (uint16_t port = 0; port < count_; ++port) wait_for_link(port);
 }
 
 Ports::~Ports() {
@@ -98,6 +95,7 @@ Ports::~Ports() {
     rte_eth_dev_close(port);
   }
   rte_eal_cleanup();
+  for (const std::string& path : paths_) unlink(path.c_str());
 }
 
 void Ports::start_eal(const Options& options) const {
@@ -116,7 +114,7 @@ void Ports::start_eal(const Options& options) const {
   const std::string further = options.virtio.empty() ? "" : "," + options.virtio;
   for (size_t i = 0; i < options.sockets.size(); ++i)
     args.push_back("--vdev=net_virtio_user" + std::to_string(i) + ",path=" + options.sockets[i] +
-                   ",server=1,queue_size=" + std::to_string(options.queue_size) +
+                   ",queue_size=" + std::to_string(options.queue_size) +
                    ",mac=" + mac_behind(static_cast<uint8_t>(i), 0).to_string() + further);
   std::vector<char*> pointers;
   for (std::string& arg : args) pointers.push_back(arg.data());

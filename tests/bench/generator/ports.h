@@ -5,7 +5,10 @@
 
 #include <rte_mempool.h>
 
+#include <deque>
+
 #include "tests/bench/generator/options.h"
+#include "tests/support/raw_front_end.h"
 
 namespace podswitch::bench {
 
@@ -33,6 +36,8 @@ class Ports {
   void start_port(uint16_t port, uint16_t queue_size) const;
 
   uint16_t count_;
+  std::vector<std::string> paths_;
+  std::deque<RawFrontEnd> idle_;
   rte_mempool* received_ = nullptr;
   rte_mempool* sent_ = nullptr;
   rte_mempool* sent_jumbo_ = nullptr;

@@ -45,7 +45,6 @@ Receiver::Receiver(const Stream& stream, bool echoed, Histogram* latencies)
 void Receiver::begin_count(uint64_t first_position, uint64_t now, uint64_t hz) {
   received_ = {};
   first_position_ = first_position;
-  count_from_ = now;
   settled_at_ = now + hz / 1000 * kSettleMs;
 }
 
@@ -85,7 +84,10 @@ void Receiver::take(rte_mbuf* const* burst, uint16_t count) {
 
 void Receiver::look(rte_mbuf* const* burst, uint16_t count, bool verify) {
   const uint64_t now = rte_rdtsc();
-  for (uint16_t i = 0; i < count; ++i) rte_prefetch0(rte_pktmbuf_mtod(burst[i], void*));
+  for (uint16_t i = 0; i < count; ++i) {
+    rte_prefetch0(rte_pktmbuf_mtod(burst[i], void*));
+    rte_prefetch0(rte_pktmbuf_mtod_offset(burst[i], void*, RTE_CACHE_LINE_SIZE));
+  }
   for (uint16_t i = 0; i < count; ++i) look_at(*burst[i], now, verify);
 }
 
@@ -116,7 +118,7 @@ void Receiver::look_at(const rte_mbuf& packet, uint64_t now, bool verify) {
     return;
   ++received_.frames;
   const uint64_t sent_at = stamp != nullptr ? stamp->tsc.host() : 0;
-  if (latencies_ != nullptr && sent_at >= count_from_ && sent_at != 0) latencies_->add(now - sent_at);
+  if (latencies_ != nullptr && sent_at != 0) latencies_->add(now - sent_at);
 }
 
 }  // namespace podswitch::bench

@@ -30,7 +30,7 @@ class Receiver {
 
   // Takes what has arrived at the device, at most a few bursts. Whether there was anything.
   bool poll(uint16_t port);
-  // Counts from now on, of the frames from this position in the stream on, which is sent from `now` on.
+  // Counts from now on, of the frames from this position in the stream on, which is sent at `now`.
   void begin_count(uint64_t first_position, uint64_t now, uint64_t hz);
   const Received& received() const { return received_; }
 
@@ -45,8 +45,7 @@ class Receiver {
   Received received_;
   uint32_t bursts_ = 0;
   uint64_t first_position_ = 0;
-  // Time stamps. Until `settled_at_`, unless it is 0, some frames may be from before the count.
-  uint64_t count_from_ = 0, settled_at_ = 0;
+  uint64_t settled_at_ = 0;  // 0: nothing from before the count can come any more
 };
 
 }  // namespace podswitch::bench

@@ -5,6 +5,7 @@
 
 #define VIRTIO_RING_NO_LEGACY  // the rest is no C++
 #include <linux/virtio_ring.h>
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -12,31 +13,35 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <chrono>
+#include <cerrno>
+#include <cstdint>
 #include <cstring>
 #include <stdexcept>
 #include <string>
-#include <thread>
 
 namespace podswitch {
 
 class RawFrontEnd {
  public:
-  static constexpr uint32_t kSetFeatures = 2, kSetOwner = 3, kSetMemTable = 5, kSetVringNum = 8,
-                            kSetVringAddr = 9, kSetVringBase = 10, kSetVringKick = 12, kSetVringCall = 13,
-                            kSendRarp = 19;
+  static constexpr uint32_t kGetFeatures = 1, kSetFeatures = 2, kSetOwner = 3, kSetMemTable = 5,
+                            kSetVringNum = 8, kSetVringAddr = 9, kSetVringBase = 10, kSetVringKick = 12,
+                            kSetVringCall = 13, kSendRarp = 19;
   static constexpr uint32_t kVersion = 1, kNeedReply = 8;
 
-  explicit RawFrontEnd(const std::string& path) : socket_(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  // Connects to a switch that listens.
+  explicit RawFrontEnd(const std::string& path)
+      : RawFrontEnd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     path.copy(address.sun_path, sizeof address.sun_path - 1);
     if (connect(socket_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
       throw std::runtime_error("connect " + path + ": " + std::strerror(errno));
   }
+  // On a connection, which it owns from then on.
+  explicit RawFrontEnd(int connection) : socket_(connection) {}
   ~RawFrontEnd() {
     close(socket_);
-    if (memory_ != nullptr) munmap(memory_, kMemoryBytes);
+    if (memory_ != nullptr) munmap(memory_, memory_bytes_);
   }
   RawFrontEnd(const RawFrontEnd&) = delete;
   RawFrontEnd& operator=(const RawFrontEnd&) = delete;
@@ -55,11 +60,14 @@ class RawFrontEnd {
     [[maybe_unused]] const auto n = ::send(socket_, &header, sizeof header, MSG_NOSIGNAL);
   }
 
-  // One queue pair of 128 descriptors, split rings.
-  void start_driver() {
+  // One queue pair of 128 descriptors, split rings, in memory of its own: at least 1 MiB.
+  void start_driver(uint64_t memory_bytes = 64 << 20) {
     const int fd = memfd_create("guest", MFD_CLOEXEC);
-    if (ftruncate(fd, kMemoryBytes) != 0) throw std::runtime_error("ftruncate");
-    memory_ = static_cast<char*>(mmap(nullptr, kMemoryBytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
+    if (ftruncate(fd, static_cast<off_t>(memory_bytes)) != 0) throw std::runtime_error("ftruncate");
+    void* memory = mmap(nullptr, memory_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (memory == MAP_FAILED) throw std::runtime_error("mmap");
+    memory_ = static_cast<char*>(memory);
+    memory_bytes_ = memory_bytes;
     send(kSetOwner, "", 0);
     const uint64_t features = 1ULL << 32;  // VIRTIO_F_VERSION_1
     send(kSetFeatures, &features, sizeof features);
@@ -67,7 +75,7 @@ class RawFrontEnd {
     const struct {
       uint32_t regions, padding;
       uint64_t guest, size, user, offset;
-    } table{1, 0, 0, kMemoryBytes, base, 0};
+    } table{1, 0, 0, memory_bytes, base, 0};
     send(kSetMemTable, &table, sizeof table, fd);
     close(fd);
     for (const uint32_t ring : {0U, 1U}) start_ring(ring, base);
@@ -85,9 +93,9 @@ class RawFrontEnd {
   }
 
  private:
-  static constexpr uint64_t kMemoryBytes = 64 << 20;
   static constexpr uint64_t kRingBytes = 65536, kAvailableOffset = 8192, kUsedOffset = 16384;
   static constexpr uint32_t kRingSize = 128;
+  static constexpr int kPatienceMs = 10'000;
 
   struct Header {
     uint32_t request, flags, size;
@@ -131,12 +139,24 @@ class RawFrontEnd {
       std::memcpy(CMSG_DATA(head), &fd, sizeof fd);
     }
     if (sendmsg(socket_, &message, MSG_NOSIGNAL) < 0) throw std::runtime_error("sendmsg");
-    // librte_vhost reads descriptors that came with a message only if the messages come one by one.
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    wait_until_read();
+  }
+
+  // librte_vhost reads descriptors that came with a message only if the messages come one by one. An answer
+  // to a question behind the message says that it was read.
+  void wait_until_read() {
+    const Header question{kGetFeatures, kVersion, 0};
+    char answer[sizeof question + sizeof(uint64_t)];
+    // Polled, as a switch in the same process may have made the socket non-blocking.
+    pollfd readable{socket_, POLLIN, 0};
+    if (::send(socket_, &question, sizeof question, MSG_NOSIGNAL) != sizeof question ||
+        poll(&readable, 1, kPatienceMs) != 1 || recv(socket_, answer, sizeof answer, 0) != sizeof answer)
+      throw std::runtime_error("the back end hung up");
   }
 
   int socket_;
   char* memory_ = nullptr;
+  uint64_t memory_bytes_ = 0;
 };
 
 }  // namespace podswitch
