@@ -10,11 +10,12 @@
 #include <cstdint>
 #include <numeric>
 #include <utility>
-#include <vector>
+
+#include "pmd/own_lines.h"
 
 namespace podswitch {
 
-class PollOrder {
+class alignas(kCacheLine) PollOrder {
  public:
   static constexpr uint8_t kPatience = 64;        // empty polls until a queue is cold
   static constexpr uint32_t kPacketsPerLook = 4;  // packets for which one cold queue is polled
@@ -62,8 +63,8 @@ class PollOrder {
     return count;
   }
 
-  std::vector<uint16_t> order_;  // the hot ones first
-  std::vector<uint8_t> empty_polls_;
+  OwnVector<uint16_t> order_;  // the hot ones first
+  OwnVector<uint8_t> empty_polls_;
   uint16_t hot_ = 0;
   size_t cursor_ = 0;  // the place of the cold queue that is next
 };

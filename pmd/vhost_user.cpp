@@ -12,6 +12,7 @@
 #include <mutex>
 
 #include "pmd/log.h"
+#include "pmd/own_lines.h"
 #include "pmd/port.h"
 #include "pmd/socket_path.h"
 #include "pmd/vhost_device.h"
@@ -38,7 +39,8 @@ struct alignas(uint64_t) Link {
 };
 static_assert(std::atomic<Link>::is_always_lock_free);
 
-struct ReceiveQueue {
+// In lines of its own: what its worker writes is beside neither another's nor what senders read.
+struct alignas(kCacheLine) ReceiveQueue {
   std::atomic<uint32_t> generation{0};
   std::atomic<bool> wakeup_wanted{false};
   std::atomic<bool> vring_is_new{false};  // it notifies until told otherwise
