@@ -35,6 +35,7 @@ class Options:
     seconds: float = 1.0
     warmup_ms: int = 200
     restart_every: int = 5
+    noloss_ms: int = 25
     smoke: bool = False
     rows: dict = field(default_factory=dict)
 
@@ -52,6 +53,8 @@ def parser():
     text.add_argument("--warmup-ms", type=int, default=200, help="traffic before each trial (default: %(default)s)")
     text.add_argument("--restart-every", type=int, default=5, metavar="N",
                       help="start everything anew after N rounds; 0: never (default: %(default)s)")
+    text.add_argument("--noloss-ms", type=int, default=25, metavar="MS",
+                      help="of each trial of noloss; more where nothing takes the CPUs away (default: %(default)s)")
     text.add_argument("--build", metavar="FOLDER", help="a build as it is; default: build/, brought up to date")
     text.add_argument("--virtio", default="", help="further virtio-user arguments, such as packed_vq=1")
     text.add_argument("--queue-size", type=int, default=1024, help="of the generator's rings (default: %(default)s)")
@@ -92,7 +95,7 @@ def run_case(case, setup, options, command):
     result = case.run(setup, options)
     return {"name": case.name, "summary": case.summary, "command": command, "machine": machine.facts(),
             "options": {"rounds": options.rounds, "seconds": options.seconds, "warmup_ms": options.warmup_ms,
-                        "restart_every": options.restart_every, "virtio": setup.virtio, "queue_size": setup.queue_size},
+                        "restart_every": options.restart_every, "noloss_ms": options.noloss_ms, "virtio": setup.virtio, "queue_size": setup.queue_size},
             **result}
 
 
@@ -125,7 +128,7 @@ def command_line(case, args, program="sudo tests/bench/run"):
     """What makes this case's result, without what is as by default."""
     defaults = vars(parser().parse_args([]))
     words = [program, next((word for word in args.names if word.partition(":")[0] == case.name), case.name)]
-    for key in ("rounds", "seconds", "warmup_ms", "restart_every", "virtio", "queue_size"):
+    for key in ("rounds", "seconds", "warmup_ms", "restart_every", "noloss_ms", "virtio", "queue_size"):
         if getattr(args, key) != defaults[key]:
             words.append(f"--{key.replace('_', '-')} {shlex.quote(str(getattr(args, key)))}")
     return " ".join(words)
@@ -153,7 +156,7 @@ def main():
     build = prepare(args.build)
     stay_off_the_switch()
     setup = Setup(build, queue_size=args.queue_size, virtio=args.virtio)
-    options = Options(args.rounds, args.seconds, args.warmup_ms, args.restart_every, args.smoke, chosen)
+    options = Options(args.rounds, args.seconds, args.warmup_ms, args.restart_every, args.noloss_ms, args.smoke, chosen)
     if args.smoke:
         options.rounds, options.seconds, options.warmup_ms = 1, 0.2, 50
     failed = run_all([CASES[name] for name in chosen], setup, options, not (args.no_save or args.smoke),

@@ -19,11 +19,12 @@ def installed():
 class OpenVSwitch:
     name = "Open vSwitch"
 
-    def __init__(self, folder, sockets=(), macs=None, memory_mib=512):
+    def __init__(self, folder, sockets=(), macs=None, mtu=1500, memory_mib=512):
         self.folder = folder
         self.sockets = list(sockets)
         self.macs = macs or 0
         self.flow_limit = max(200000, 4 * self.macs)
+        self.mtu = mtu
         self.memory_mib = memory_mib
         self.database = self.process = None
         self.env = {name: folder for name in ("OVS_RUNDIR", "OVS_LOGDIR", "OVS_DBDIR", "OVS_SYSCONFDIR")}
@@ -60,7 +61,11 @@ class OpenVSwitch:
                    f"other_config:mac-table-size={min(1048576, 4 * self.macs + 8192)}")
         for i, path in enumerate(self.sockets):
             self.vsctl("add-port", "br0", f"v{i}", "--", "set", "interface", f"v{i}", "type=dpdkvhostuserclient",
-                       f"options:vhost-server-path={path}")
+                       f"options:vhost-server-path={path}", *([f"mtu_request={self.mtu}"] if self.mtu != 1500 else []))
+
+    def into_namespace(self, interface, namespace, name):
+        """One of its interfaces, under another name."""
+        run("nsenter", f"--net=/proc/{self.process.popen.pid}/ns/net", "ip", "link", "set", interface, "netns", namespace, "name", name)
 
     def _answers(self):
         self.process.expect_alive()

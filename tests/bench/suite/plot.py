@@ -6,17 +6,17 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
 
-from .report import COLUMNS  # noqa: E402
-
 
 def draw(result, folder):
     """folder/NAME.png"""
     labels = [row["label"] for row in result["rows"]]
     ratios = list(dict.fromkeys(ratio["label"] for row in result["rows"] for ratio in row["ratios"]))
     figure, axes = plt.subplots(2 if ratios else 1, 1, figsize=(8, 8 if ratios else 4.5), squeeze=False)
-    key, heading = result.get("plot_figure") or COLUMNS[1][:2]
-    _figures(axes[0][0], result, key, labels)
-    axes[0][0].set_ylabel("cycles per packet" if key == "cycles" else heading)
+    key, heading = result["columns"][0][:2]
+    if any(column[0] == "cycles" for column in result["columns"]):
+        key, heading = "cycles", "cycles per packet"
+    _figures(axes[0][0], result, key)
+    axes[0][0].set_ylabel(heading)
     axes[0][0].set_title(result["name"])
     if ratios:
         _ratios(axes[1][0], result, ratios, labels)
@@ -31,7 +31,7 @@ def draw(result, folder):
     plt.close(figure)
 
 
-def _figures(axis, result, key, labels):
+def _figures(axis, result, key):
     names = list(dict.fromkeys(name for row in result["rows"] for name in row["subjects"]))
     shift = 0.8 / max(1, len(names))
     for number, name in enumerate(names):

@@ -11,11 +11,12 @@ from .process import BenchError, Process, eventually, run
 class Podswitch:
     name = "podswitch"
 
-    def __init__(self, folder, sockets=(), idle_sockets=(), build=None, fdb_size=None, options=()):
+    def __init__(self, folder, sockets=(), idle_sockets=(), build=None, fdb_size=None, mtu=1500, options=()):
         self.folder = folder
         self.build = build or os.path.join(machine.ROOT, "build")
         self.sockets = list(sockets)
         self.idle_sockets = list(idle_sockets)
+        self.mtu = mtu
         self.control = os.path.join(folder, "control.sock")
         self.options = {
             "control.socket": self.control, "state.directory": os.path.join(folder, "state"),
@@ -28,7 +29,7 @@ class Podswitch:
         self.process = None
 
     def start(self):
-        command = [f"{self.build}/ctl/podswitchd", *(f"--{key}={value}" for key, value in self.options.items())]
+        command = [f"{self.build}/ctl/podswitchd", *(f"--{key}={value}" for key, value in self.options.items() if value is not None)]
         self.process = Process("podswitchd", command, self.folder)
 
         def answers():
@@ -41,7 +42,8 @@ class Podswitch:
         eventually("podswitchd answers", answers, 30)
         paths = self.sockets + self.idle_sockets
         if paths:
-            ports = [{"name": f"p{i}", "type": "vhost-user", "path": path} for i, path in enumerate(paths)]
+            ports = [{"name": f"p{i}", "type": "vhost-user", "path": path, "mtu": self.mtu}
+                     for i, path in enumerate(paths)]
             self.add_ports(ports)
 
     def add_ports(self, ports):
@@ -74,6 +76,12 @@ class Podswitch:
     def _figures(self):
         worker = next(worker for worker in self.cli("worker", "list") if worker["core"] == machine.switch_cpu())
         return worker["busy_cycles"], worker["packets"]
+
+    def keep_threads_off_the_switch(self):
+        """With a worker on each CPU the others may run anywhere; here they leave the one that is measured."""
+        for task in os.listdir(f"/proc/{self.process.popen.pid}/task"):
+            if len(os.sched_getaffinity(int(task))) > 1:
+                os.sched_setaffinity(int(task), {machine.other_cpu()})
 
     def pause(self):
         self.process.pause()

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from . import machine, stats
 from .process import BenchError
+from .report import COLUMNS
 from .progress import Progress
 from .rounds import attached, blocks, one_round
 from .subject import PODSWITCH, available
@@ -47,7 +48,7 @@ class RateCase:
     groups: tuple
     x_label: str
     notes: tuple = ()
-    plot: str = "lines"
+    columns: tuple = COLUMNS
     smoke_groups: tuple = field(default=())
 
     def selected(self, chosen):
@@ -72,7 +73,7 @@ class RateCase:
             with machine.hugepages(sum(spec.hugepages for spec in specs)):
                 rows += self._group(specs, group.rows, setup, options, progress)
         progress.end()
-        return {"rows": rows, "notes": list(dict.fromkeys(notes)), "x_label": self.x_label, "plot": self.plot}
+        return {"rows": rows, "notes": list(dict.fromkeys(notes)), "x_label": self.x_label, "columns": self.columns}
 
     def _group(self, specs, rows, setup, options, progress):
         rounds = {row.x: [] for row in rows}
@@ -92,7 +93,7 @@ def summarise(row, names, rounds):
     for name in names:
         trials = [one[name] for one in rounds]
         subjects[name] = {key: stats.summary([trial[key] for trial in trials]) if all(trial[key] for trial in trials) else None
-                          for key in ("mpps", "cycles", "own_cycles")}
+                          for key in ("mpps", "gbps", "cycles", "own_cycles")}
         for key in ("lost", "corrupt", "unexpected", "reordered"):
             subjects[name][key] = sum(trial[key] for trial in trials)
         subjects[name]["generator_limit"] = sum(trial["limit"] == "generator" for trial in trials)

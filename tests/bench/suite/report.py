@@ -7,7 +7,7 @@ import pathlib
 from . import machine
 
 RESULTS = machine.ROOT / "tests" / "bench" / "results"
-# The columns of cases that compare rates; others bring their own: (key, heading, format).
+# The columns of most cases that compare rates: (key, heading, format).
 COLUMNS = (("mpps", "Mpps", ".2f"), ("cycles", "cycles", ".0f"), ("own_cycles", "own", ".0f"))
 LIMIT_MARK = "*"
 
@@ -22,7 +22,7 @@ def markdown(heads, rows):
 
 
 def _figures(result):
-    columns = result.get("columns", COLUMNS)
+    columns = result["columns"]
     names = list(dict.fromkeys(name for row in result["rows"] for name in row["subjects"]))
     used = [(name, key, head, form) for name in names for key, head, form in columns
             if any((row["subjects"].get(name) or {}).get(key) is not None for row in result["rows"])]
@@ -63,6 +63,8 @@ def _remarks(result):
             if limited := subject.get("generator_limit"):
                 remarks.append(f"{LIMIT_MARK} {row['label']}: the generator was the limit of {name} in {limited} of "
                                f"{row['rounds']} rounds.")
+            if "lost" in subject and not subject["mpps"]:
+                remarks.append(f"{row['label']}, {name}: nothing arrives.")
             if wrong := [f"{subject[key]} {key}" for key in ("corrupt", "unexpected", "reordered") if subject.get(key)]:
                 remarks.append(f"{row['label']}, {name}: {', '.join(wrong)} among the frames that were checked.")
     return remarks

@@ -13,7 +13,9 @@ def attached(specs, setup):
     subjects = [Subject(spec, setup) for spec in specs]
     try:
         for subject in subjects:
-            subject.start()
+            subject.launch()
+        for subject in subjects:
+            subject.wait_attached()
         yield subjects
     finally:
         # One that cannot be ended must not keep the others alive.

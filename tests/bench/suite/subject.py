@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A subject: one switch with a generator of its own attached. It is stopped (SIGSTOP) except while it is measured."""
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -22,7 +23,9 @@ class Spec:
     ports: int = 2
     idle: int = 0
     macs: int = 0
+    mtu: int = 1500
     build: str = ""
+    options: tuple = ()  # pairs, podswitch only
 
     @property
     def name(self):
@@ -65,7 +68,8 @@ class Subject:
         self.switch = self.generator = self.folder = None
         self.primed = 1  # MACs
 
-    def start(self):
+    def launch(self):
+        """The processes; the switch tries again once a second to reach each of the generator's sockets."""
         self.primed = 1
         self.folder = tempfile.mkdtemp(prefix="podswitch-bench-")
         sockets = [f"{self.folder}/s{i}" for i in range(self.spec.ports)]
@@ -73,7 +77,9 @@ class Subject:
         self.switch = self._switch(sockets, idle)
         self.switch.start()
         self.generator = Generator(self.setup.generator, self.folder, sockets, idle, self.setup.queue_size, self.setup.virtio)
-        self.generator.wait_ready()
+
+    def wait_attached(self):
+        self.generator.wait_ready(60 + 2 * (self.spec.ports + self.spec.idle))
         self.switch.wait_connected()
         self.switch.pause()
 
@@ -82,19 +88,21 @@ class Subject:
         if spec.kind == PODSWITCH:
             # Source and destination MACs, and as much again so that the table is never the limit.
             size = max(131072, 4 * spec.macs)
-            return Podswitch(self.folder, sockets, idle, spec.build or self.setup.build, fdb_size=size)
+            return Podswitch(self.folder, sockets, idle, spec.build or self.setup.build, fdb_size=size,
+                             mtu=spec.mtu, options=spec.options)
         if spec.kind == TESTPMD:
             return Testpmd(self.folder, sockets)
-        return OpenVSwitch(self.folder, sockets, spec.macs)
+        return OpenVSwitch(self.folder, sockets, spec.macs, mtu=spec.mtu)
 
-    def trial(self, options):
+    def trial(self, options, disturber=contextlib.nullcontext()):
         """One trial while nobody else runs; the generator's result with the switch's own cycles per packet."""
         self.switch.resume()
         try:
             self._prime(options)
-            self.switch.reset_counters()
-            result = self.generator.trial(options)
-            own = self.switch.cycles_per_packet()
+            with disturber:
+                self.switch.reset_counters()
+                result = self.generator.trial(options)
+                own = self.switch.cycles_per_packet()
         finally:
             self.switch.pause()
         return {**result, "subject": self.name, "own_cycles": own, **derived(result)}
@@ -126,11 +134,6 @@ class Subject:
         if self.folder:
             shutil.rmtree(self.folder, ignore_errors=True)
         self.folder = None
-
-    def restart(self):
-        self.stop()
-        self.start()
-
 
 def derived(result):
     """What a trial's result means for a switch that works all the time."""

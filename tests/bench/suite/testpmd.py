@@ -4,8 +4,7 @@
 import os
 import pty
 import re
-import select
-import time
+import threading
 
 from . import machine
 from .process import BenchError, Process
@@ -22,12 +21,15 @@ class Testpmd:
         self.mode = mode
         self.process = None
         self.master = None
-        self.text = ""
+        self.reader = None
+        self.arrived = threading.Condition()
+        self.text = ""  # not yet read
+        self.ended = False
 
     def start(self):
         prefix = f"bench-testpmd-{os.getpid()}-{os.path.basename(self.folder)}"
         command = ["dpdk-testpmd", f"--lcores=0@{machine.other_cpu()},1@{machine.switch_cpu()}", "--in-memory", "--no-pci",
-                   "--no-telemetry", f"--file-prefix={prefix}"]
+                   "--no-telemetry", f"--file-prefix={prefix}", "--log-level=error"]
         command += [f"--vdev=net_vhost{i},iface={path},client=1" for i, path in enumerate(self.sockets)]
         command += ["--", "-i", f"--forward-mode={self.mode}", "--port-topology=paired", "--nb-cores=1", "--no-mlockall",
                     "--disable-link-check", "--record-core-cycles"]
@@ -37,6 +39,8 @@ class Testpmd:
             self.process = Process("testpmd", command, self.folder, stdin=slave, stdout=slave, stderr=slave)
         finally:
             os.close(slave)
+        self.reader = threading.Thread(target=self._collect, args=(self.master,), daemon=True)
+        self.reader.start()
         self._read(60)
         self._command("start")
 
@@ -47,19 +51,27 @@ class Testpmd:
         os.write(self.master, line.encode() + b"\n")
         return self._read(20)
 
+    def _collect(self, master):
+        """Always reads: a terminal that nobody empties would stop testpmd in the middle of what it reports."""
+        try:
+            while piece := os.read(master, 65536):
+                with self.arrived:
+                    self.text += piece.decode(errors="replace")
+                    self.arrived.notify()
+        except OSError:  # it ended
+            with self.arrived:
+                self.ended = True
+                self.arrived.notify()
+
     def _read(self, timeout):
         """What it prints up to the next prompt."""
-        end = time.monotonic() + timeout
-        while _PROMPT not in self.text:
-            left = end - time.monotonic()
-            if left <= 0 or not select.select([self.master], [], [], left)[0]:
-                raise BenchError(f"testpmd did not answer within {timeout} s:\n{self.text[-2000:]}")
-            try:
-                self.text += os.read(self.master, 65536).decode(errors="replace")
-            except OSError:  # it ended
-                raise BenchError(f"testpmd ended:\n{self.text[-2000:]}") from None
-        answer, self.text = self.text.split(_PROMPT, 1)
-        return answer
+        with self.arrived:
+            self.arrived.wait_for(lambda: _PROMPT in self.text or self.ended, timeout)
+            if _PROMPT not in self.text:
+                how = "ended" if self.ended else f"did not answer within {timeout} s"
+                raise BenchError(f"testpmd {how}:\n{self.text[-2000:]}")
+            answer, self.text = self.text.split(_PROMPT, 1)
+            return answer
 
     def knows(self, macs):
         """It does not look at them."""
@@ -82,5 +94,6 @@ class Testpmd:
         if self.process:
             self.process.stop()
         if self.master is not None:
+            self.reader.join(5)
             os.close(self.master)
             self.master = None

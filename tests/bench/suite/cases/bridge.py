@@ -2,6 +2,7 @@
 """Bridging at full load. Targets stand beside the pairs that they are about."""
 
 from ..rate import Group, Pair, RateCase, Row
+from ..report import COLUMNS
 from ..stats import at_least, at_most
 from ..subject import OVS, PODSWITCH, TESTPMD, Spec
 
@@ -49,4 +50,46 @@ MACS = RateCase(
     notes=("Open vSwitch keeps a flow for each pair of addresses, 200,000 by default: not measured with 1,000,000.",),
     smoke_groups=(_mac_group(1000),))
 
-CASES = (FLOWS, ECHO, MACS)
+
+def _size(frame, label=""):
+    return Row(label or _number(frame), frame, {"pattern": "one-way", "flows": 1000, "frame": frame}, _pairs())
+
+
+JUMBO = tuple(Spec(spec.kind, mtu=9000) for spec in ALL)
+SIZES = RateCase(
+    "sizes", "Bridge between 2 ports, one direction, 1,000 flows: frame sizes (with FCS) and IMIX (7 x 64, 4 x 594, 1 x 1518).",
+    (Group(ALL, (*(_size(frame) for frame in (64, 128, 256, 512, 1024, 1518)), _size("imix", "IMIX"))),
+     Group(JUMBO, (_size(9018),))), "bytes",
+    columns=(*COLUMNS, ("gbps", "Gbit/s", ".1f")),
+    smoke_groups=(Group(ALL, (_size("imix", "IMIX"),)), Group(JUMBO, (_size(9018),))))
+
+
+def _ports(count, own_target=None):
+    """Beside 2 ports of its own kind, so that both ratios are of adjacent trials."""
+    trial = {"pattern": "two-way", "flows": 1000}
+    io, here = f"{TESTPMD}, {count} ports", f"{PODSWITCH}, {count} ports"
+    specs = [Spec(TESTPMD, io, count), Spec(PODSWITCH, here, count)]
+    pairs = [Pair(here, io)]
+    if count > 2:
+        io_2, here_2 = f"{TESTPMD}, 2 ports", f"{PODSWITCH}, 2 ports"
+        specs = [Spec(TESTPMD, io_2), *specs, Spec(PODSWITCH, here_2)]
+        pairs += [Pair(here, here_2, target=at_most(own_target) if own_target else None), Pair(io, io_2)]
+    return Group(tuple(specs), (Row(str(count), count, trial, tuple(pairs)),))
+
+
+PORTS = RateCase(
+    "ports", "Bridge, all ports send to their partner: 2, 8 and 30 ports on one worker.",
+    (_ports(2), _ports(8), _ports(30, 1.5)), "active ports", smoke_groups=(_ports(8),))
+
+
+def _attached(idle):
+    few, many = f"{PODSWITCH}, 2 ports", f"{PODSWITCH}, {idle + 2} ports"
+    return Group((Spec(PODSWITCH, few), Spec(PODSWITCH, many, idle=idle)),
+                 (Row(f"{idle} idle", idle, {"pattern": "one-way", "flows": 1000}, (Pair(many, few, target=at_most(1.15)),)),))
+
+
+ATTACHED = RateCase(
+    "attached", "Bridge between 2 ports, one direction, while 254 more ports are attached that never send.",
+    (_attached(254),), "ports beside 2 active ones", smoke_groups=(_attached(30),))
+
+CASES = (FLOWS, ECHO, MACS, SIZES, PORTS, ATTACHED)

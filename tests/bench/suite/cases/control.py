@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the control side costs the worker at full load."""
+
+import socket
+from dataclasses import dataclass
+
+from .. import machine, stats
+from ..disturber import Disturber
+from ..namespace import namespace
+from ..process import BenchError
+from ..progress import Progress
+from ..rounds import attached, blocks, one_round
+from ..subject import PODSWITCH, Spec
+
+TARGET = stats.at_most(1.02)
+TRIAL = {"pattern": "one-way", "flows": 1000, "macs": 1000}
+QUIET = "nothing else"
+LISTS = ("status", "port list", "port show p0", "fdb list", "worker list", "drops --all", "stats", "log level", "version")
+IDLE = "p2:0"  # the port after the two that are busy
+TAP = "--type tap --ifname x --netns /run/netns/$netns --mac 02:00:00:00:00:99"
+
+
+@dataclass(frozen=True)
+class Bother:
+    x: str
+    label: str
+    turn: str
+    both_workers: bool = False
+
+
+BOTHERS = (
+    Bother("metrics", "/metrics 10 times a second", "curl -sf -o /dev/null http://127.0.0.1:$metrics/metrics\nsleep 0.1"),
+    Bother("lists", "every list command in a loop", "\n".join(f"$cli {words}" for words in LISTS)),
+    Bother("ports", "a tap port added and deleted in a loop", f"$cli port add x {TAP}\n$cli port del x"),
+    # Not faster: the second worker, the generator and the commands share a CPU.
+    Bother("queues", "an idle port's queue moved 20 times a second",
+           "$cli worker assign $idle $switch\nsleep 0.05\n$cli worker assign $idle $other\nsleep 0.05", True),
+)
+
+
+@dataclass
+class State:
+    """One of the two that are compared: the same subject, with or without the bother."""
+    name: str
+    subject: object
+    bother: object = None
+    variables: object = None
+
+    def trial(self, options):
+        if not self.bother:
+            return {**self.subject.trial(options), "state": self.name}
+        disturber = Disturber(self.bother.label, self.bother.turn, self.subject.folder, self.variables)
+        result = self.subject.trial(options, disturber)
+        return {**result, "state": self.name, "turns": disturber.turns}
+
+
+class Control:
+    name = "control"
+    summary = ("The worker's busy cycles per packet at full load while the control side works, relative to the adjacent trial "
+               "without.")
+
+    def run(self, setup, options):
+        chosen = options.rows.get(self.name)
+        bothers = [bother for bother in BOTHERS if not chosen or bother.x in chosen]
+        if unknown := set(chosen or ()) - {bother.x for bother in BOTHERS}:
+            raise BenchError(f"{self.name} has no {', '.join(unknown)}; it has {', '.join(b.x for b in BOTHERS)}")
+        progress = Progress(self.name, options.rounds * len(bothers))
+        rounds = {bother.x: [] for bother in bothers}
+        with namespace() as netns:
+            for block in blocks(options.rounds, options.restart_every):
+                for both in (False, True):
+                    chosen = [bother for bother in bothers if bother.both_workers == both]
+                    if chosen:
+                        self._block(chosen, both, netns, setup, options, block, progress, rounds)
+        progress.end()
+        notes = ["What bothers runs on the generator's CPU and takes time from it: busy cycles per packet, not the rate, is the "
+                 "figure.", "The queue's row has a second worker on that CPU; the two busy queues stay on the first."]
+        return {"rows": [self._row(bother, rounds[bother.x]) for bother in bothers], "notes": notes, "x_label": "meanwhile",
+                "columns": [["own_cycles", "busy cycles", ".1f"], ["mpps", "Mpps", ".2f"], ["turns", "turns a trial", ".0f"]]}
+
+    def _block(self, bothers, both_workers, netns, setup, options, block, progress, rounds):
+        metrics = _free_port()
+        extra = {"metrics.listen": f"127.0.0.1:{metrics}"}
+        if both_workers:
+            extra.update({"workers.cores": f"{machine.other_cpu()},{machine.switch_cpu()}", "workers.main-core": None})
+        spec = Spec(PODSWITCH, macs=TRIAL["macs"], idle=1 if both_workers else 0, options=tuple(extra.items()))
+        with machine.hugepages(spec.hugepages + 100), attached([spec], setup) as [subject]:
+            switch = subject.switch
+            if both_workers:
+                _place(switch)
+            variables = {"cli": f"{switch.build}/ctl/podswitch --socket {switch.control}", "metrics": metrics, "netns": netns,
+                         "idle": IDLE, "switch": machine.switch_cpu(), "other": machine.other_cpu()}
+            trial = {**TRIAL, "seconds": options.seconds, "warmup_ms": options.warmup_ms}
+            for bother in bothers:
+                states = [State(QUIET, subject), State(bother.label, subject, bother, variables)]
+                for number in block:
+                    progress.step(f"{bother.label}, round {number + 1} of {options.rounds}")
+                    rounds[bother.x].append(one_round(states, number, lambda state: state.trial(trial)))
+
+    @staticmethod
+    def _row(bother, rounds):
+        subjects = {name: {key: stats.summary([one[state].get(key, 0) for one in rounds])
+                           for key in ("own_cycles", "mpps", *(["turns"] if name == "bothered" else []))}
+                    for name, state in (("quiet", QUIET), ("bothered", bother.label))}
+        ratio = stats.ratio("busy cycles: bothered / quiet", [one[bother.label]["own_cycles"] / one[QUIET]["own_cycles"]
+                                                              for one in rounds], TARGET)
+        return {"label": bother.label, "x": bother.x, "trial": TRIAL, "rounds": len(rounds), "subjects": subjects,
+                "ratios": [ratio], "trials": [list(one.values()) for one in rounds]}
+
+
+def _place(switch):
+    """The busy queues on the first worker."""
+    switch.resume()
+    switch.keep_threads_off_the_switch()
+    for queue in ("p0:0", "p1:0"):
+        switch.cli("worker", "assign", queue, machine.switch_cpu())
+    switch.cli("worker", "assign", IDLE, machine.other_cpu())
+    switch.pause()
+
+
+def _free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+CASE = Control()

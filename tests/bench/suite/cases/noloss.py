@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The highest rate without loss (NDR) and with little (PDR), and latency at half the former."""
+
+from statistics import median
+
+from .. import machine, search, stats
+from ..progress import Progress
+from ..rounds import attached, blocks, one_round
+from ..process import BenchError
+from ..subject import OVS, PODSWITCH, TESTPMD, Spec, available
+
+SPECS = (Spec(TESTPMD), Spec(PODSWITCH), Spec(OVS))
+TARGET = stats.at_least(0.85)
+LATENCIES = {"p50": "p50", "p99": "p99", "p999": "p99.9", "max": "max"}
+
+
+class NoLoss:
+    name = "noloss"
+    summary = ("Bridge between 2 ports, one direction, 64-byte frames: the highest rate that loses at most 0.001 % (NDR) and "
+               "0.5 % (PDR); latency at half the NDR.")
+    flows = (1, 1000, 100000)
+
+    def run(self, setup, options):
+        chosen = [int(row) for row in options.rows.get(self.name) or self.flows]
+        if unknown := set(chosen) - set(self.flows):
+            raise BenchError(f"{self.name} has no {sorted(unknown)}; it has {self.flows}")
+        chosen = chosen[:1] if options.smoke else chosen
+        specs = [spec for spec in SPECS if available(spec.kind)]
+        progress = Progress(self.name, options.rounds * len(chosen) * len(specs))
+        rounds = {flows: [] for flows in chosen}
+        with machine.hugepages(sum(spec.hugepages for spec in specs)):
+            for block in blocks(options.rounds, options.restart_every):
+                with attached(specs, setup) as subjects:
+                    for flows in chosen:
+                        for number in block:
+                            rounds[flows].append(one_round(subjects, number, lambda subject: self._measure(
+                                subject, flows, options, progress)))
+        progress.end()
+        notes = [f"NDR and PDR: in more than half of up to 15 trials of {options.noloss_ms} ms each; loss %: in one trial of "
+                 f"{options.seconds:g} s at the NDR, with all that the machine did meanwhile."]
+        notes += [f"{spec.name}: not installed, left out." for spec in SPECS if spec not in specs]
+        return {"rows": [self._row(flows, rounds[flows]) for flows in chosen], "notes": notes, "x_label": "flows",
+                "columns": [["ndr", "NDR Mpps", ".2f"], ["pdr", "PDR Mpps", ".2f"], ["full", "max Mpps", ".2f"], ["loss", "loss %", ".3f"],
+                            *([key, f"{name} us", ".1f"] for key, name in LATENCIES.items())]}
+
+    def _measure(self, subject, flows, options, progress):
+        progress.step(f"{flows:,} flows, {subject.name}")
+        trial = {"pattern": "one-way", "flows": flows, "warmup_ms": options.warmup_ms, "seconds": options.seconds}
+        log = []
+
+        def run(**more):
+            log.append(subject.trial({**trial, **more}))
+            return log[-1]
+
+        def loss(rate):
+            for _ in range(5):
+                result = run(rate=rate, seconds=options.noloss_ms / 1000, warmup_ms=20)
+                # A generator that had to catch up has filled the ring by itself.
+                if result["longest_turn_ns"] / 1e9 * rate < subject.setup.queue_size / 2:
+                    break
+            return search.loss_ratio(result)
+
+        full = median(run()["rate_received"] for _ in range(3))
+        searching = search.Search(loss, full)
+        figures = {"full": full / 1e6, "ndr": searching.highest(search.NDR) / 1e6, "pdr": searching.highest(search.PDR) / 1e6}
+        if figures["ndr"]:
+            figures["loss"] = 100 * search.loss_ratio(run(rate=figures["ndr"] * 1e6))
+            latency = run(rate=figures["ndr"] * 1e6 / 2, latency=True)["latency_ns"]
+            figures.update({key: latency[key] / 1000 for key in LATENCIES})
+        return {"subject": subject.name, **figures, "trials": [_short(result) for result in log]}
+
+    @staticmethod
+    def _row(flows, rounds):
+        names = [name for name in (spec.name for spec in SPECS) if name in rounds[0]]
+        subjects = {name: {key: stats.summary([one[name].get(key, 0) for one in rounds])
+                           for key in ("ndr", "pdr", "full", "loss", *LATENCIES)} for name in names}
+        ratios = []
+        for name in names:
+            for key, heading in (("ndr", "NDR"), ("pdr", "PDR")):
+                values = [one[name][key] / one[name]["full"] for one in rounds]
+                target = TARGET if (name, key) == (PODSWITCH, "ndr") else None
+                ratios.append(stats.ratio(f"{name}: {heading} / max", values, target))
+        for other in (name for name in names if name != PODSWITCH):
+            if all(one[other]["ndr"] for one in rounds):
+                ratios.append(stats.ratio(f"NDR: {PODSWITCH} / {other}",
+                                          [one[PODSWITCH]["ndr"] / one[other]["ndr"] for one in rounds]))
+        return {"label": f"{flows:,}", "x": flows, "rounds": len(rounds), "subjects": subjects, "ratios": ratios,
+                "trials": [list(one.values()) for one in rounds]}
+
+
+def _short(result):
+    """A search makes many trials; these fields are what it decided by."""
+    return {"rate": result["trial"]["rate"], **{key: result[key] for key in (
+        "seconds", "sent", "received", "refused", "limit", "rate_received", "longest_turn_ns", "latency_ns")}}
+
+
+CASE = NoLoss()
