@@ -144,6 +144,8 @@ void start_eal(std::vector<std::string> args) {
 
 // What rte_mempool leaves open with RTE_MEMPOOL_F_NO_IOVA_CONTIG; --iova-mode=va says what it is.
 void set_iova(rte_mempool*, void*, void* object, unsigned) {
+  // Where rte_pktmbuf_detach() looks it up.
+  rte_mempool_get_header(object)->iova = reinterpret_cast<rte_iova_t>(object);
   auto* packet = static_cast<rte_mbuf*>(object);
   rte_mbuf_iova_set(packet, reinterpret_cast<rte_iova_t>(packet->buf_addr));
 }
