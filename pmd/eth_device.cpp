@@ -207,17 +207,20 @@ template <typename Work>
 void EthDevice::where_drivers_are_called(Work work) {
   struct Job {
     Work& work;
-    std::promise<void> done;
-  } job{work, {}};
-  const auto run = [](void* raw) {
-    Job& mine = *static_cast<Job*>(raw);
-    mine.work();
-    mine.done.set_value();
+    std::promise<void> done = {};
   };
+  const auto run = [](void* raw) {
+    const std::unique_ptr<Job> mine(static_cast<Job*>(raw));
+    mine->work();
+    mine->done.set_value();
+  };
+  auto job = std::make_unique<Job>(Job{work});
+  std::future<void> done = job->done.get_future();
   // net_memif frees a connection when the peer goes, on that thread, and when it is stopped: both at once is
   // a crash (22.11).
-  if (!is_memif_ || rte_eal_alarm_set(1, run, &job) != 0) return work();
-  job.done.get_future().wait();
+  if (!is_memif_ || rte_eal_alarm_set(1, run, job.get()) != 0) return work();
+  job.release();
+  done.wait();
 }
 
 void EthDevice::stop() {
