@@ -19,6 +19,7 @@ class alignas(kCacheLine) PollOrder {
  public:
   static constexpr uint8_t kPatience = 64;        // empty polls until a queue is cold
   static constexpr uint32_t kPacketsPerLook = 4;  // packets for which one cold queue is polled
+  static constexpr uint32_t kMostRounds = 64;     // until each cold queue had its turn
 
   PollOrder() = default;
   explicit PollOrder(uint16_t queues) : order_(queues), empty_polls_(queues), hot_(queues) {
@@ -43,7 +44,8 @@ class alignas(kCacheLine) PollOrder {
       ++place;
     }
     const auto cold = static_cast<uint32_t>(order_.size() - hot_);
-    const uint32_t looks = packets == 0 ? cold : std::min(cold, packets / kPacketsPerLook + 1);
+    const uint32_t looks =
+        packets == 0 ? cold : std::min(cold, std::max(packets / kPacketsPerLook, cold / kMostRounds) + 1);
     for (uint32_t i = 0; i < looks; ++i) packets += look(poll);
     return packets;
   }

@@ -61,6 +61,16 @@ TEST(PollOrderTest, EveryColdQueueGetsItsTurnInAFixedTime) {
   EXPECT_EQ(seen.size(), 200u);
 }
 
+TEST(PollOrderTest, SlowTrafficDoesNotKeepColdQueuesWaiting) {
+  Queues queues(1000);
+  queues.traffic[7] = 1;
+  queues.cool_down();
+  std::set<uint16_t> seen;
+  for (uint32_t i = 0; i < PollOrder::kMostRounds; ++i)
+    for (const uint16_t queue : queues.round()) seen.insert(queue);
+  EXPECT_EQ(seen.size(), 1000u);
+}
+
 TEST(PollOrderTest, ColdQueueWithAPacketIsHotAgain) {
   Queues queues(200);
   queues.traffic[7] = 32;
