@@ -94,6 +94,10 @@ struct [[gnu::packed]] VhostUserMessage {
   uint64_t value;
 };
 constexpr uint32_t kSetFeatures = 2;  // VHOST_USER_SET_FEATURES
+constexpr uint32_t kSetMemTable = 5;
+constexpr uint32_t kSetVringNum = 8;
+constexpr uint32_t kSetVringAddr = 9;
+constexpr uint32_t kSetVringBase = 10;
 
 rte_vhost_msg_result look_at_message(int vid, void* raw) {
   VhostUserMessage message{};
@@ -108,8 +112,12 @@ rte_vhost_msg_result look_at_message(int vid, void* raw) {
 
 // While a message is handled a worker's dequeue finds the vring locked and returns nothing, so that it may
 // have gone to sleep over a packet for which the guest does not kick again.
-rte_vhost_msg_result after_message(int vid, void*) {
-  if (VhostEvents* events = registry().find(vid).events) events->message_handled();
+rte_vhost_msg_result after_message(int vid, void* raw) {
+  uint32_t request = 0;
+  std::memcpy(&request, raw, sizeof request);
+  const bool memory_moved = request == kSetMemTable || request == kSetVringNum || request == kSetVringAddr ||
+                            request == kSetVringBase;
+  if (VhostEvents* events = registry().find(vid).events) events->message_handled(memory_moved);
   return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 }
 

@@ -18,8 +18,8 @@ class VhostEvents {
   // A vring got ready, or is no longer. The vrings' locks may be held, for which a worker may be spinning:
   // no waiting for workers and no slow work here.
   virtual void vring_changed(uint16_t vring, bool ready) noexcept = 0;
-  // The vrings' locks are still held.
-  virtual void message_handled() noexcept = 0;
+  // The vrings' locks are still held. `memory_moved`: it named the guest's memory or a vring's place in it.
+  virtual void message_handled(bool memory_moved) noexcept = 0;
   virtual void driver_started(int vid) noexcept = 0;
   // When this returns, the vrings' memory goes.
   virtual void driver_stopped() noexcept = 0;

@@ -242,7 +242,13 @@ class VhostUserPort final : public Port, private VhostEvents {
     host_.wake_workers();
   }
 
-  void message_handled() noexcept override { host_.wake_workers(); }
+  void message_handled(bool memory_moved) noexcept override {
+    if (memory_moved && stage_ == Stage::Running) {
+      lookaheads_.forget();
+      publish_link();
+    }
+    host_.wake_workers();
+  }
 
   void driver_started(int vid) noexcept override {
     vid_ = vid;
@@ -286,7 +292,7 @@ class VhostUserPort final : public Port, private VhostEvents {
       if (pairs > spec().queues) continue;
       uint16_t& mask = vring % 2 == 1 ? link.receive : link.send;
       mask |= static_cast<uint16_t>(1U << (vring / 2));
-      if ((capabilities_ & kPacked) == 0) lookaheads_.update(vid_, static_cast<uint16_t>(vring));
+      if ((capabilities_ & kPacked) == 0) lookaheads_.make(vid_, static_cast<uint16_t>(vring));
     }
     pairs_ = pairs;
     if (pairs > spec().queues) link = {};

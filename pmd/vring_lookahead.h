@@ -2,8 +2,9 @@
 // Looks ahead in a guest's split ring (Virtio 1.1, 2.6): whether something is there, and prefetching what
 // librte_vhost will read next, since another core has written it last. Reads, without the vring's lock, what
 // the guest may write at any time: it decides only what is prefetched and whether librte_vhost is asked, so
-// a guest that lies hurts nobody but itself. Made by librte_vhost's threads; used by workers as long as the
-// guest's memory is mapped.
+// a guest that lies hurts nobody but itself. librte_vhost unmaps guest memory while workers run (a new memory
+// table), so rings are read through mappings of our own; frames are only prefetched, which cannot fault.
+// Made by librte_vhost's threads; used by workers until clear().
 #pragma once
 
 #include <rte_prefetch.h>
@@ -17,12 +18,29 @@
 
 namespace podswitch {
 
+// The pages around a part of a guest's memory, mapped once more, for reading.
+class GuestMapping {
+ public:
+  // `address`: where librte_vhost has it.
+  GuestMapping(const rte_vhost_memory& memory, const void* address, size_t bytes) noexcept;
+  ~GuestMapping();
+  GuestMapping(const GuestMapping&) = delete;
+  GuestMapping& operator=(const GuestMapping&) = delete;
+
+  const void* data() const noexcept { return data_; }  // nullptr: it could not be mapped
+
+ private:
+  void* pages_ = nullptr;
+  size_t bytes_ = 0;
+  const void* data_ = nullptr;
+};
+
 class VringLookahead {
  public:
-  // The vring has a size, descriptors and an avail ring.
+  // The vring has a size, descriptors and an avail ring. Throws std::bad_alloc; is_usable() is false when its
+  // memory cannot be mapped.
   VringLookahead(const rte_vhost_vring& vring, const rte_vhost_memory& memory);
-
-  bool is_same(const rte_vhost_vring& vring) const noexcept;
+  bool is_usable() const noexcept { return desc_ != nullptr && avail_ != nullptr; }
 
   // How many entries the guest has made available from `next`, a free running index, on.
   uint16_t available(uint16_t next) const noexcept {
@@ -73,6 +91,7 @@ class VringLookahead {
   };
   const Region* find(uint64_t guest_address) const noexcept;
 
+  GuestMapping desc_memory_, avail_memory_;
   const Descriptor* desc_;
   const AvailRing* avail_;
   uint16_t mask_;
@@ -89,8 +108,10 @@ class VringLookaheads {
     return current_[vring].load(std::memory_order_acquire);
   }
 
-  // librte_vhost's threads: a split vring got ready, with these addresses.
-  void update(int vid, uint16_t vring) noexcept;
+  // librte_vhost's threads: a split vring got ready. Does nothing when it has one.
+  void make(int vid, uint16_t vring) noexcept;
+  // librte_vhost's threads: rings or memory have moved.
+  void forget() noexcept;
   // No worker uses any of them, or will.
   void clear() noexcept;
 

@@ -2,7 +2,9 @@
 // What a vhost-user peer must not be able to do to the others.
 #include <rte_log.h>
 
+#include <atomic>
 #include <future>
+#include <thread>
 
 #include "tests/port/port_fixture.h"
 #include "tests/support/raw_front_end.h"
@@ -67,6 +69,30 @@ TEST_F(VhostHostileTest, AGiantFrameTakesNoBuffers) {
   EXPECT_EQ(host_.in_use(), 0U);
   peer.transmit(2, 300);
   EXPECT_TRUE(eventually([&] { return drain(*port) == 1; })) << "and the queue goes on";
+}
+
+// librte_vhost unmaps the old memory at once, while a worker looks into the ring.
+TEST_F(VhostHostileTest, NewMemoryWhileRunningIsFollowed) {
+  auto port = open();
+  RawFrontEnd peer(path("victim.sock"));
+  peer.start_driver();
+  ASSERT_TRUE(eventually([&] { return port->is_up(); }, {port.get()}));
+  std::atomic<bool> stop{false};
+  std::atomic<int> frames{0};
+  std::thread worker([&] {
+    while (!stop) frames += drain(*port);
+  });
+  constexpr int kMoves = 30;
+  bool all_came = true;
+  for (int i = 1; i <= kMoves; ++i) {
+    peer.move_memory(2 << 20);
+    peer.transmit(1, 300);
+    all_came &= eventually([&] { return frames >= i; });
+  }
+  stop = true;
+  worker.join();
+  EXPECT_TRUE(all_came);
+  EXPECT_EQ(frames, kMoves);
 }
 
 }  // namespace

@@ -62,23 +62,22 @@ class RawFrontEnd {
 
   // One queue pair of 128 descriptors, split rings, in memory of its own: at least 1 MiB.
   void start_driver(uint64_t memory_bytes = 64 << 20) {
-    const int fd = memfd_create("guest", MFD_CLOEXEC);
-    if (ftruncate(fd, static_cast<off_t>(memory_bytes)) != 0) throw std::runtime_error("ftruncate");
-    void* memory = mmap(nullptr, memory_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (memory == MAP_FAILED) throw std::runtime_error("mmap");
-    memory_ = static_cast<char*>(memory);
-    memory_bytes_ = memory_bytes;
+    const int fd = allocate(memory_bytes);
     send(kSetOwner, "", 0);
     const uint64_t features = 1ULL << 32;  // VIRTIO_F_VERSION_1
     send(kSetFeatures, &features, sizeof features);
-    const auto base = reinterpret_cast<uint64_t>(memory_);
-    const struct {
-      uint32_t regions, padding;
-      uint64_t guest, size, user, offset;
-    } table{1, 0, 0, memory_bytes, base, 0};
-    send(kSetMemTable, &table, sizeof table, fd);
-    close(fd);
-    for (const uint32_t ring : {0U, 1U}) start_ring(ring, base);
+    base_ = reinterpret_cast<uint64_t>(memory_);
+    share(fd);
+    for (const uint32_t ring : {0U, 1U}) start_ring(ring);
+  }
+  // The same contents in other memory, `further_bytes` more, while the driver runs.
+  void move_memory(uint64_t further_bytes) {
+    char* const old = memory_;
+    const uint64_t old_bytes = memory_bytes_;
+    const int fd = allocate(old_bytes + further_bytes);
+    std::memcpy(memory_, old, 2 << 20);  // rings and frames
+    munmap(old, old_bytes);
+    share(fd);
   }
   // Offers one frame made of `count` descriptors, each the same `bytes` of memory, on the transmit ring.
   void transmit(uint16_t count, uint32_t bytes) {
@@ -101,11 +100,29 @@ class RawFrontEnd {
     uint32_t request, flags, size;
   };
 
-  void start_ring(uint32_t ring, uint64_t base) {
+  int allocate(uint64_t bytes) {
+    const int fd = memfd_create("guest", MFD_CLOEXEC);
+    if (ftruncate(fd, static_cast<off_t>(bytes)) != 0) throw std::runtime_error("ftruncate");
+    void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (memory == MAP_FAILED) throw std::runtime_error("mmap");
+    memory_ = static_cast<char*>(memory);
+    memory_bytes_ = bytes;
+    return fd;
+  }
+  void share(int fd) {
+    const struct {
+      uint32_t regions, padding;
+      uint64_t guest, size, user, offset;
+    } table{1, 0, 0, memory_bytes_, base_, 0};
+    send(kSetMemTable, &table, sizeof table, fd);
+    close(fd);
+  }
+
+  void start_ring(uint32_t ring) {
     const struct { uint32_t index, value; } size{ring, kRingSize}, first{ring, 0};
     send(kSetVringNum, &size, sizeof size);
     send(kSetVringBase, &first, sizeof first);
-    const uint64_t start = base + ring * kRingBytes;
+    const uint64_t start = base_ + ring * kRingBytes;
     const struct {
       uint32_t index, flags;
       uint64_t descriptors, used, available, log;
@@ -157,6 +174,7 @@ class RawFrontEnd {
   int socket_;
   char* memory_ = nullptr;
   uint64_t memory_bytes_ = 0;
+  uint64_t base_ = 0;  // its address as the back end is told
 };
 
 }  // namespace podswitch
