@@ -2,6 +2,8 @@
 // The forwarding database by itself: random keys of tables from one entry to a million.
 #include "switch/fdb.h"
 
+#include <algorithm>
+#include <bit>
 #include <map>
 #include <memory>
 #include <random>
@@ -15,19 +17,19 @@ namespace podswitch::bench {
 namespace {
 
 constexpr size_t kLookUps = 32;  // a round's, as a burst's
-constexpr size_t kKeys = 1 << 16;
+constexpr size_t kMinKeys = 1 << 16;
 
 struct Table {
   explicit Table(size_t entries)
       : fdb({.capacity = std::max<size_t>(131072, entries),
              .port_limit = static_cast<uint32_t>(std::max<size_t>(131072, entries)),
              .aging_seconds = 0}),
-        hits(kKeys),
-        misses(kKeys) {
+        hits(std::bit_ceil(std::max(entries, kMinKeys))),
+        misses(hits.size()) {
     for (size_t i = 0; i < entries; ++i)
       if (fdb.learn(key(kOut, i), kOut, 1) != Fdb::Outcome::Stored) throw std::runtime_error("table is full");
     std::mt19937_64 random(entries);
-    for (size_t i = 0; i < kKeys; ++i) {
+    for (size_t i = 0; i < hits.size(); ++i) {
       hits[i] = key(kOut, random() % entries);
       misses[i] = key(kIn, random() % entries);
     }
@@ -41,7 +43,7 @@ struct Table {
   }
 
   Fdb fdb;
-  std::vector<uint64_t> hits, misses;
+  std::vector<uint64_t> hits, misses;  // as many as there are entries, or more: a power of two
 };
 
 void sizes(benchmark::internal::Benchmark* made) {
@@ -60,7 +62,7 @@ void look_up(benchmark::State& state, const Fdb& fdb, const std::vector<uint64_t
     if (prefetch == Prefetch::Yes)
       for (size_t i = 0; i < kLookUps; ++i) fdb.prefetch(burst[i]);
     for (size_t i = 0; i < kLookUps; ++i) wrong += fdb.find(burst[i]).port != expected;
-    at = (at + kLookUps) % kKeys;
+    at = (at + kLookUps) & (keys.size() - 1);
   });
   if (wrong != 0) fail(state, "wrong answers");
 }
@@ -89,7 +91,7 @@ void hit_latency(benchmark::State& state) {
   measure(state, kLookUps, nothing, [&] {
     for (size_t i = 0; i < kLookUps; ++i)
       always_zero = table.fdb.find(table.hits[at + i] ^ always_zero).port ^ uint64_t { kOut };
-    at = (at + kLookUps) % kKeys;
+    at = (at + kLookUps) & (table.hits.size() - 1);
   });
   if (always_zero != 0) fail(state, "wrong answers");
 }
