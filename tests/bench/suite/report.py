@@ -78,11 +78,26 @@ def tables(result):
     return "\n\n".join(parts)
 
 
+def encode(value, indent=""):
+    """JSON with what is short, such as one trial, on one line; figures to six digits."""
+    if isinstance(value, float):
+        value = float(f"{value:.6g}")
+    if not isinstance(value, (dict, list, tuple)):
+        return json.dumps(value)
+    pairs = isinstance(value, dict)
+    inner = indent + " "
+    parts = [f"{json.dumps(key)}: {encode(part, inner)}" for key, part in value.items()] if pairs else [
+        encode(part, inner) for part in value]
+    left, right = "{}" if pairs else "[]"
+    line = left + ", ".join(parts) + right
+    if len(line) <= 1000 and "\n" not in line:
+        return line
+    return f"{left}\n{inner}" + f",\n{inner}".join(parts) + f"\n{indent}{right}"
+
+
 def save(result):
     RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{result['name']}.json"
-    path.write_text(json.dumps(result, indent=1) + "\n")
-    return path
+    (RESULTS / f"{result['name']}.json").write_text(encode(result) + "\n")
 
 
 def load(folder=RESULTS):
@@ -114,6 +129,22 @@ def page(results, order):
         if (RESULTS / f"{name}.png").exists():
             text += [f"![{name}]({name}.png)", ""]
     return "\n".join(text)
+
+
+def key_figures(results):
+    """For the project's README: what has a target, and how to get it again."""
+    rows = [[name, row["label"], ratio["label"], f"{ratio['median']:.2f} ({ratio['low']:.2f} to {ratio['high']:.2f})",
+             ratio["target"], ratio["verdict"]]
+            for name, result in results.items() for row in result["rows"] for ratio in row["ratios"] if ratio["target"]]
+    if not rows:
+        return "No results are stored: `sudo tests/bench/run` makes them.\n"
+    table = markdown(["case", "with", "ratio", "median (95 % interval)", "target", ""], rows)
+    origins = {}
+    for name, result in results.items():
+        if any(ratio["target"] for row in result["rows"] for ratio in row["ratios"]):
+            origins.setdefault(_origin(result), []).append(f"`{result['command']}`")
+    made = [f"Made by {', '.join(commands)}. {origin}" for origin, commands in origins.items()]
+    return "\n\n".join([table, *made]) + "\n"
 
 
 def write_page(order):

@@ -28,15 +28,16 @@ def loss_ratio(result):
 class Search:
     """measure(rate) is a loss ratio."""
 
-    def __init__(self, measure, full_rate):
+    def __init__(self, measure, full_rate, phases=PHASES):
         self.measure = measure
         self.full_rate = full_rate
+        self.phases = phases
         self.known = {}  # rate: loss ratios
 
     def highest(self, bound):
         """The rate, 0 when even a hundredth of the full rate loses more."""
         low, high = 0.5 * self.full_rate, self.full_rate
-        for phase in PHASES:
+        for phase in self.phases:
             low, high = self._narrow(low, high, bound, phase)
             if low == 0:
                 return 0.0

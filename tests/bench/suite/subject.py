@@ -105,7 +105,9 @@ class Subject:
                 own = self.switch.cycles_per_packet()
         finally:
             self.switch.pause()
-        return {**result, "subject": self.name, "own_cycles": own, **derived(result)}
+        figures = derived(result)
+        del result["trial"]  # the row has it
+        return {"subject": self.name, **result, "own_cycles": own, **figures}
 
     def _prime(self, options):
         """Before the first trial with many MACs: both sides send until the switch has learned all of them, as one that

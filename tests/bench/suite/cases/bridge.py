@@ -35,12 +35,11 @@ ECHO = RateCase(
     smoke_groups=(Group(ALL, _flows("echo", {1: (1.08,)})),))
 
 
-def _macs(macs, target=None):
-    return Row(_number(macs), macs, {"pattern": "one-way", "flows": macs, "macs": macs}, _pairs(target))
-
-
 def _mac_group(macs, target=None, specs=ALL):
-    return Group(tuple(Spec(spec.kind, macs=macs) for spec in specs), (_macs(macs, target),))
+    kinds = [spec.kind for spec in specs]
+    trial = {"pattern": "one-way", "flows": macs, "macs": macs}
+    pairs = tuple(pair for pair in _pairs(target) if pair.to in kinds)
+    return Group(tuple(Spec(kind, macs=macs) for kind in kinds), (Row(_number(macs), macs, trial, pairs),))
 
 
 MACS = RateCase(

@@ -46,28 +46,31 @@ class NoLoss:
     def _measure(self, subject, flows, options, progress):
         progress.step(f"{flows:,} flows, {subject.name}")
         trial = {"pattern": "one-way", "flows": flows, "warmup_ms": options.warmup_ms, "seconds": options.seconds}
-        log = []
+        spoilt = 0
 
         def run(**more):
-            log.append(subject.trial({**trial, **more}))
-            return log[-1]
+            return subject.trial({**trial, **more})
 
         def loss(rate):
-            for _ in range(5):
+            nonlocal spoilt
+            for _ in range(3):
                 result = run(rate=rate, seconds=options.noloss_ms / 1000, warmup_ms=20)
-                # A generator that had to catch up has filled the ring by itself.
-                if result["longest_turn_ns"] / 1e9 * rate < subject.setup.queue_size / 2:
+                # A generator that stood still so long has filled the ring by itself while it caught up.
+                if result["longest_turn_ns"] / 1e9 * rate < 3 * subject.setup.queue_size:
                     break
+                spoilt += 1
             return search.loss_ratio(result)
 
         full = median(run()["rate_received"] for _ in range(3))
-        searching = search.Search(loss, full)
+        searching = search.Search(loss, full, search.PHASES[:1] if options.smoke else search.PHASES)
         figures = {"full": full / 1e6, "ndr": searching.highest(search.NDR) / 1e6, "pdr": searching.highest(search.PDR) / 1e6}
         if figures["ndr"]:
             figures["loss"] = 100 * search.loss_ratio(run(rate=figures["ndr"] * 1e6))
             latency = run(rate=figures["ndr"] * 1e6 / 2, latency=True)["latency_ns"]
             figures.update({key: latency[key] / 1000 for key in LATENCIES})
-        return {"subject": subject.name, **figures, "trials": [_short(result) for result in log]}
+        searched = {f"{rate / 1e6:.3f}": [round(100 * one, 4) for one in losses]
+                    for rate, losses in sorted(searching.known.items())}
+        return {"subject": subject.name, **figures, "spoilt_trials": spoilt, "loss_percent_at_mpps": searched}
 
     @staticmethod
     def _row(flows, rounds):
@@ -86,12 +89,6 @@ class NoLoss:
                                           [one[PODSWITCH]["ndr"] / one[other]["ndr"] for one in rounds]))
         return {"label": f"{flows:,}", "x": flows, "rounds": len(rounds), "subjects": subjects, "ratios": ratios,
                 "trials": [list(one.values()) for one in rounds]}
-
-
-def _short(result):
-    """A search makes many trials; these fields are what it decided by."""
-    return {"rate": result["trial"]["rate"], **{key: result[key] for key in (
-        "seconds", "sent", "received", "refused", "limit", "rate_received", "longest_turn_ns", "latency_ns")}}
 
 
 CASE = NoLoss()
