@@ -92,8 +92,10 @@ def prepare(build):
 
 
 def run_case(case, setup, options, command):
+    # Before the run: what is committed meanwhile is not what was measured.
+    facts = machine.facts()
     result = case.run(setup, options)
-    return {"name": case.name, "summary": case.summary, "command": command, "machine": machine.facts(),
+    return {"name": case.name, "summary": case.summary, "command": command, "machine": facts,
             "options": {"rounds": options.rounds, "seconds": options.seconds, "warmup_ms": options.warmup_ms,
                         "restart_every": options.restart_every, "noloss_ms": options.noloss_ms, "virtio": setup.virtio, "queue_size": setup.queue_size},
             **result}
