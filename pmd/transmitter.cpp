@@ -104,8 +104,7 @@ void Transmitter::add(PortId out, rte_mbuf** packets, uint16_t count, const Work
   if (fitting < count) add(out, packets + fitting, count - fitting, view);
 }
 
-// A full batch is the only one that is sent before flush(), and was added to last: found from the end at
-// once.
+// A full batch is the only one that is sent before flush(), and was mostly added to last.
 void Transmitter::forget(PortId out) noexcept {
   for (uint16_t i = waiting_count_; i-- > 0;)
     if (waiting_[i] == out) {
