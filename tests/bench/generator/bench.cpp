@@ -6,6 +6,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
+#include <utility>
 
 #include "tests/bench/generator/run.h"
 
@@ -69,7 +70,8 @@ Bench::Bench(const Ports& ports) : ports_(ports), announcer_(ports.buffers_for(0
 
 Json Bench::run(const Trial& trial) {
   check(trial);
-  ports_.restore_payload();
+  // A longer head than this protocol's may have been written over payload.
+  if (std::exchange(protocol_, trial.protocol) != trial.protocol) ports_.restore_payload();
   const uint32_t unheard = make_known(trial);
   Run run(ports_, announcer_, latencies_, trial, ++trials_);
   Json json = result(trial, run.measure(), latencies_);

@@ -29,6 +29,7 @@ class Bench {
   Announcer announcer_;
   Histogram latencies_;
   uint16_t trials_ = 0;
+  Protocol protocol_ = Protocol::Udp4;  // of the last one
   // What was announced last, and when.
   std::vector<uint16_t> known_ports_;
   uint32_t known_macs_ = 0;
