@@ -8,6 +8,7 @@ import os
 import shutil
 
 from .daemon import Daemon
+from .generator import Generator
 from .guest import Guest
 from .namespace import Namespace
 from .shell import Skip, run
@@ -118,6 +119,13 @@ class World:
         self.defer(pmd.close)
         pmd.wait_until_ready()
         return pmd
+
+    def generator(self, sockets, idle_sockets=()):
+        """The bench suite's traffic generator as the peer of these vhost-user ports."""
+        generator = Generator(self.build, self.folder, sockets, idle_sockets)
+        self.defer(generator.close)
+        generator.wait_until_ready()
+        return generator
 
     def guest_pod(self, daemon, name, addresses=(), mode="client", device="", port_options=None):
         """A Linux guest on a vhost-user port; it boots meanwhile: boot() before using it."""
