@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Traffic generator of the bench suite: README.md beside this folder says what it does.
+// Traffic generator of the bench suite: tests/bench/README.md says what it does.
 #include <cstdio>
 #include <iostream>
 #include <nlohmann/json.hpp>
