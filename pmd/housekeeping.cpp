@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <chrono>
 
 #include "pmd/log.h"
@@ -16,6 +17,7 @@ constexpr auto kShortTick = std::chrono::milliseconds(1);
 // New addresses within one tick that call for a short one: as long as the rings overflow, traffic with a
 // period near the tick's would post the same few again and again.
 constexpr size_t kManyLearned = LearnRing::kSize / 8;
+constexpr uint32_t kMaxRound = 10;  // seconds until the whole FDB was looked at: how exact an entry's age is
 constexpr uint32_t kStalledSeconds = 2;
 constexpr auto kStaleAfter = std::chrono::seconds(5);
 
@@ -24,7 +26,7 @@ constexpr auto kStaleAfter = std::chrono::seconds(5);
 Housekeeping::Housekeeping(Fdb& fdb, uint32_t aging_seconds, std::vector<std::unique_ptr<Worker>>& workers,
                            std::atomic<uint32_t>& clock_seconds)
     : fdb_(fdb),
-      aging_seconds_(aging_seconds),
+      round_seconds_(aging_seconds == 0 ? kMaxRound : std::clamp(aging_seconds / 60, 1U, kMaxRound)),
       workers_(workers),
       clock_seconds_(clock_seconds),
       counters_(std::make_unique<PortCounterTable>()),
@@ -106,8 +108,7 @@ size_t Housekeeping::drain_learned() {
 
 void Housekeeping::every_second() {
   for (Port* port : ports_) port->maintain();
-  // The whole table is seen four times within an entry's life.
-  if (aging_seconds_ != 0) fdb_.age_slice(clock_seconds_, fdb_.bucket_count() * 4 / aging_seconds_ + 1);
+  fdb_.age_slice(clock_seconds_, fdb_.bucket_count() / round_seconds_ + 1);
   sample_workers();
 }
 

@@ -54,7 +54,7 @@ class Housekeeping {
   static Totals totals_of(const Worker& worker);
 
   Fdb& fdb_;
-  const uint32_t aging_seconds_;
+  const uint32_t round_seconds_;  // to look at the whole FDB
   std::vector<std::unique_ptr<Worker>>& workers_;
   std::atomic<uint32_t>& clock_seconds_;
   std::unique_ptr<PortCounterTable> counters_;  // reasons that this thread finds

@@ -8,8 +8,10 @@
 
 #include <array>
 #include <cstdint>
+#include <type_traits>
 
 #include "switch/drop_reason.h"
+#include "switch/fdb.h"
 #include "switch/ids.h"
 
 namespace podswitch {
@@ -42,20 +44,28 @@ struct PacketMeta {
     out_port = port;
   }
 };
-static_assert(sizeof(PacketMeta) <= 64);
+static_assert(sizeof(PacketMeta) == 32);
 
 struct Burst {
   PortId in_port = kNoPort;
   uint16_t count = 0;
   std::array<rte_mbuf*, kBurstSize> packets;
   std::array<PacketMeta, kBurstSize> meta;
+  // Of meta's FDB keys; beside it, because a wider PacketMeta costs every packet.
+  std::array<Fdb::Place, kBurstSize> source_place;
+  std::array<Fdb::Place, kBurstSize> destination_place;
 };
 
-// Runs `work(mbuf, meta)` for every packet whose fate is still open.
+// Runs `work(mbuf, meta)`, or `work(mbuf, meta, index)`, for every packet whose fate is still open.
 template <typename Work>
 inline void for_each_undecided(Burst& burst, Work&& work) noexcept {
-  for (uint16_t i = 0; i < burst.count; ++i)
-    if (burst.meta[i].verdict == Verdict::Undecided) work(*burst.packets[i], burst.meta[i]);
+  for (uint16_t i = 0; i < burst.count; ++i) {
+    if (burst.meta[i].verdict != Verdict::Undecided) continue;
+    if constexpr (std::is_invocable_v<Work, rte_mbuf&, PacketMeta&, uint16_t>)
+      work(*burst.packets[i], burst.meta[i], i);
+    else
+      work(*burst.packets[i], burst.meta[i]);
+  }
 }
 
 }  // namespace podswitch

@@ -20,19 +20,19 @@ void flood(PacketMeta& meta, const Snapshot& snapshot) noexcept {
 void forward(Burst& burst, const Snapshot& snapshot, Local& local) noexcept {
   uint64_t last_key = 0;
   PortId last_port = kNoPort;
-  for_each_undecided(burst, [&](rte_mbuf&, PacketMeta& meta) noexcept {
+  for_each_undecided(burst, [&](rte_mbuf&, PacketMeta& meta, uint16_t i) noexcept {
     if (meta.destination == last_key) return meta.forward(last_port);
     constexpr uint64_t kGroupBit = 1;
     if ((meta.destination & kGroupBit) != 0) {
       if (is_reserved_group(meta.destination)) return meta.drop(DropReason::ReservedGroup);
       return flood(meta, snapshot);
     }
-    const Fdb::Hit hit = local.fdb->find(meta.destination);
-    if (!hit || !snapshot.ports[hit.port].present) return flood(meta, snapshot);
-    if (hit.port == burst.in_port) return meta.drop(DropReason::SamePort);
+    const Fdb::Hit hit = local.fdb->find(burst.destination_place[i]);
+    if (!hit || !snapshot.ports[hit.port()].present) return flood(meta, snapshot);
+    if (hit.port() == burst.in_port) return meta.drop(DropReason::SamePort);
     last_key = meta.destination;
-    last_port = hit.port;
-    meta.forward(hit.port);
+    last_port = hit.port();
+    meta.forward(hit.port());
   });
 }
 

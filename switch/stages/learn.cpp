@@ -24,18 +24,15 @@ void learn(Burst& burst, const Snapshot& snapshot, Local& local) noexcept {
   const PortView& port = snapshot.ports[burst.in_port];
   if (port.owns_mac) return;
   uint64_t known = 0;  // seen on this port already within this burst
-  for_each_undecided(burst, [&](rte_mbuf&, PacketMeta& meta) noexcept {
+  for_each_undecided(burst, [&](rte_mbuf&, PacketMeta& meta, uint16_t i) noexcept {
     if (meta.source == known) return;
-    const Fdb::Hit hit = local.fdb->find(meta.source);
+    const Fdb::Hit hit = local.fdb->find(burst.source_place[i]);
     if (!hit) return post(local, meta.source, burst.in_port);
-    if (hit.port == burst.in_port) {
+    if (hit.port() == burst.in_port) {
       known = meta.source;
-      // A store only when it changes something keeps the line shared between workers.
-      if (hit.last_seen->load(std::memory_order_relaxed) != local.now_seconds)
-        hit.last_seen->store(local.now_seconds, std::memory_order_relaxed);
-      return;
+      return hit.mark_seen();
     }
-    if (!hit.is_static) return post(local, meta.source, burst.in_port);
+    if (!hit.is_static()) return post(local, meta.source, burst.in_port);
     if (!port.allow_spoofing) meta.drop(DropReason::MacOfOtherPort);
   });
 }

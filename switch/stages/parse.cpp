@@ -79,6 +79,8 @@ void parse(Burst& burst, const Snapshot& snapshot, Local& local) noexcept {
   const PortView& port = snapshot.ports[burst.in_port];
   uint64_t last_source = 0;
   uint64_t last_destination = 0;
+  Fdb::Place source_place{};
+  Fdb::Place destination_place{};
   uint64_t bytes = 0;
   for (uint16_t i = 0; i < burst.count; ++i) {
     rte_mbuf& packet = *burst.packets[i];
@@ -87,8 +89,17 @@ void parse(Burst& burst, const Snapshot& snapshot, Local& local) noexcept {
     packet.port = burst.in_port;  // the egress counts its drops at the port of origin
     parse_one(packet, meta, port);
     if (meta.verdict != Verdict::Undecided) continue;
-    if (meta.destination != last_destination) local.fdb->prefetch(last_destination = meta.destination);
-    if (meta.source != last_source && !port.owns_mac) local.fdb->prefetch(last_source = meta.source);
+    if (meta.destination != last_destination) {
+      destination_place = local.fdb->place_of(last_destination = meta.destination);
+      local.fdb->prefetch(destination_place);
+    }
+    burst.destination_place[i] = destination_place;
+    if (port.owns_mac) continue;
+    if (meta.source != last_source) {
+      source_place = local.fdb->place_of(last_source = meta.source);
+      local.fdb->prefetch(source_place);
+    }
+    burst.source_place[i] = source_place;
   }
   PortCounters& counters = (*local.ports)[burst.in_port];
   counters.rx_packets.add(burst.count);

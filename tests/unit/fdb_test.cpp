@@ -3,6 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <map>
+#include <random>
+#include <thread>
+
 namespace podswitch {
 namespace {
 
@@ -14,10 +19,10 @@ TEST(Fdb, LearnsMovesAndKeepsFidsApart) {
   Fdb fdb({.capacity = 64, .port_limit = 10, .aging_seconds = 300});
   EXPECT_EQ(fdb.learn(key(1), 7, 1), Fdb::Outcome::Stored);
   EXPECT_EQ(fdb.learn(key(1), 7, 2), Fdb::Outcome::Unchanged);
-  EXPECT_EQ(fdb.find(key(1)).port, 7);
+  EXPECT_EQ(fdb.find(key(1)).port(), 7);
   EXPECT_FALSE(fdb.find(key(1, 2)));
   EXPECT_EQ(fdb.learn(key(1), 8, 3), Fdb::Outcome::Stored);
-  EXPECT_EQ(fdb.find(key(1)).port, 8);
+  EXPECT_EQ(fdb.find(key(1)).port(), 8);
   EXPECT_EQ(fdb.moves(), 1u);
   EXPECT_EQ(fdb.size(), 1u);
 }
@@ -27,15 +32,16 @@ TEST(Fdb, StaticEntriesAreNeitherMovedNorAged) {
   fdb.add_static(key(1), 3);
   EXPECT_EQ(fdb.learn(key(1), 4, 1), Fdb::Outcome::Static);
   EXPECT_EQ(fdb.age_slice(1000, fdb.bucket_count()), 0u);
-  EXPECT_EQ(fdb.find(key(1)).port, 3);
-  EXPECT_TRUE(fdb.find(key(1)).is_static);
+  EXPECT_EQ(fdb.find(key(1)).port(), 3);
+  EXPECT_TRUE(fdb.find(key(1)).is_static());
 }
 
 TEST(Fdb, AgesWhatWasNotSeen) {
   Fdb fdb({.capacity = 64, .port_limit = 10, .aging_seconds = 5});
   fdb.learn(key(1), 3, 10);
   fdb.learn(key(2), 3, 10);
-  fdb.find(key(2)).last_seen->store(14);
+  fdb.find(key(2)).mark_seen();
+  fdb.age_slice(14, fdb.bucket_count());
   EXPECT_EQ(fdb.age_slice(15, fdb.bucket_count()), 1u);
   EXPECT_FALSE(fdb.find(key(1)));
   EXPECT_TRUE(fdb.find(key(2)));
@@ -76,10 +82,87 @@ TEST(Fdb, HoldsItsWholeCapacity) {
   Fdb fdb({.capacity = 131072, .port_limit = 131072, .aging_seconds = 300});
   size_t stored = 0;
   for (uint64_t i = 1; i <= 131072; ++i) stored += fdb.learn(key(i), 1, 1) == Fdb::Outcome::Stored;
-  // Two choices of four places, with a few moves, at half load or less: a refusal would be a broken
+  // Two choices of eight places, with a few moves, at three quarters or less: a refusal would be a broken
   // hash.
   EXPECT_EQ(stored, 131072u);
   for (uint64_t i = 1; i <= 131072; ++i) ASSERT_TRUE(fdb.find(key(i))) << i;
+}
+
+// Every size has other bits in the bucket's number, and entries in both of their buckets.
+TEST(Fdb, GivesBackTheKeysItWasGiven) {
+  for (const size_t capacity : {size_t{98304}, size_t{196608}, size_t{393216}}) {
+    Fdb fdb({.capacity = capacity, .port_limit = static_cast<uint32_t>(capacity), .aging_seconds = 300});
+    std::mt19937_64 random(capacity);
+    std::map<uint64_t, PortId> expected;
+    while (expected.size() < capacity) {
+      const uint64_t made = random() | 0x02;
+      const auto port = static_cast<PortId>(random() % kMaxPorts);
+      expected[made] = port;
+      ASSERT_EQ(fdb.learn(made, port, 1), Fdb::Outcome::Stored);
+    }
+    std::map<uint64_t, PortId> found;
+    fdb.for_each([&](const Fdb::Record& r) { found[fdb_key(r.mac.as_u64(), r.fid)] = r.port; });
+    EXPECT_EQ(found, expected);
+    for (const auto& [made, port] : expected) ASSERT_EQ(fdb.find(made).port(), port);
+  }
+}
+
+// Random changes on a table as full as it may be, against a map.
+TEST(Fdb, AgreesWithAMap) {
+  constexpr size_t kCapacity = 98304;  // three quarters of the places
+  Fdb fdb({.capacity = kCapacity, .port_limit = kCapacity, .aging_seconds = 300});
+  std::mt19937_64 random(7);
+  std::map<uint64_t, PortId> expected;
+  for (int i = 0; i < 500'000; ++i) {
+    const uint64_t made = key(random() % 110'000);
+    const auto port = static_cast<PortId>(random() % 8);
+    const auto known = expected.find(made);
+    if (random() % 4 == 0) {
+      ASSERT_EQ(fdb.remove(made), known != expected.end());
+      expected.erase(made);
+    } else if (known == expected.end() && expected.size() == kCapacity) {
+      ASSERT_EQ(fdb.learn(made, port, 1), Fdb::Outcome::TableFull);
+    } else {
+      const bool same = known != expected.end() && known->second == port;
+      ASSERT_EQ(fdb.learn(made, port, 1), same ? Fdb::Outcome::Unchanged : Fdb::Outcome::Stored);
+      expected[made] = port;
+    }
+    const uint64_t other = key(random() % 110'000);
+    const auto there = expected.find(other);
+    ASSERT_EQ(fdb.find(other).port(), there == expected.end() ? kNoPort : there->second);
+  }
+  EXPECT_EQ(fdb.size(), expected.size());
+}
+
+// A reader never sees another key's port, whatever the writer replaces meanwhile.
+TEST(Fdb, ReadersSeeWholeEntries) {
+  Fdb fdb({.capacity = 98304, .port_limit = 98304, .aging_seconds = 300});
+  constexpr uint64_t kKeys = 110'000;
+  const auto port_of = [](uint64_t i) { return static_cast<PortId>(i % 1000); };
+  std::atomic<bool> done{false};
+  std::atomic<uint64_t> hits{0}, wrong{0};
+  std::thread reader([&] {
+    std::mt19937_64 random(3);
+    while (!done) {
+      const uint64_t i = random() % kKeys;
+      const Fdb::Hit hit = fdb.find(key(i));
+      if (!hit) continue;
+      hit.mark_seen();
+      hits.fetch_add(1, std::memory_order_relaxed);
+      if (hit.port() != port_of(i)) wrong.fetch_add(1, std::memory_order_relaxed);
+    }
+  });
+  std::mt19937_64 random(4);
+  for (int i = 0; i < 300'000 || hits == 0; ++i) {
+    const uint64_t n = random() % kKeys;
+    if (random() % 3 == 0)
+      fdb.remove(key(n));
+    else
+      fdb.learn(key(n), port_of(n), 1);
+  }
+  done = true;
+  reader.join();
+  EXPECT_EQ(wrong, 0u);
 }
 
 }  // namespace

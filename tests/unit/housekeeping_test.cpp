@@ -40,7 +40,7 @@ class HousekeepingTest : public testing::Test {
 TEST_F(HousekeepingTest, WritesWhatWorkersPost) {
   learn(1, 3);
   EXPECT_EQ(noted(DropReason::FdbFull, 3), 0u);
-  EXPECT_EQ(fdb_.find(fdb_key(0x102, 1)).port, 3);
+  EXPECT_EQ(fdb_.find(fdb_key(0x102, 1)).port(), 3);
 }
 
 TEST_F(HousekeepingTest, SaysHowManyWereNew) {

@@ -60,8 +60,8 @@ void look_up(benchmark::State& state, const Fdb& fdb, const std::vector<uint64_t
   measure(state, kLookUps, nothing, [&] {
     const uint64_t* burst = &keys[at];
     if (prefetch == Prefetch::Yes)
-      for (size_t i = 0; i < kLookUps; ++i) fdb.prefetch(burst[i]);
-    for (size_t i = 0; i < kLookUps; ++i) wrong += fdb.find(burst[i]).port != expected;
+      for (size_t i = 0; i < kLookUps; ++i) fdb.prefetch(fdb.place_of(burst[i]));
+    for (size_t i = 0; i < kLookUps; ++i) wrong += fdb.find(burst[i]).port() != expected;
     at = (at + kLookUps) & (keys.size() - 1);
   });
   if (wrong != 0) fail(state, "wrong answers");
@@ -90,7 +90,7 @@ void hit_latency(benchmark::State& state) {
   const auto nothing = [] {};
   measure(state, kLookUps, nothing, [&] {
     for (size_t i = 0; i < kLookUps; ++i)
-      always_zero = table.fdb.find(table.hits[at + i] ^ always_zero).port ^ uint64_t { kOut };
+      always_zero = table.fdb.find(table.hits[at + i] ^ always_zero).port() ^ uint64_t { kOut };
     at = (at + kLookUps) & (table.hits.size() - 1);
   });
   if (always_zero != 0) fail(state, "wrong answers");

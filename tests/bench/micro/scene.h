@@ -79,8 +79,11 @@ class Scene {
   void parsed() noexcept {
     for (uint16_t i = 0; i < burst.count; ++i) {
       burst.meta[i] = reached_;
-      burst.meta[i].source = addresses_.pairs[position_ + i].source;
-      burst.meta[i].destination = addresses_.pairs[position_ + i].destination;
+      const Addresses::Pair& pair = addresses_.pairs[position_ + i];
+      burst.meta[i].source = pair.source;
+      burst.meta[i].destination = pair.destination;
+      burst.source_place[i] = local.fdb->place_of(pair.source);
+      burst.destination_place[i] = local.fdb->place_of(pair.destination);
     }
     advance();
   }

@@ -87,7 +87,7 @@ class Subject:
         spec = self.spec
         if spec.kind == PODSWITCH:
             # Source and destination MACs, and as much again so that the table is never the limit.
-            size = max(131072, 4 * spec.macs)
+            size = max(131072, 5 * spec.macs // 2)
             return Podswitch(self.folder, sockets, idle, spec.build or self.setup.build, fdb_size=size,
                              mtu=spec.mtu, options=spec.options)
         if spec.kind == TESTPMD:
