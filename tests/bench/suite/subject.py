@@ -94,17 +94,23 @@ class Subject:
             return Testpmd(self.folder, sockets)
         return OpenVSwitch(self.folder, sockets, spec.macs, mtu=spec.mtu)
 
-    def trial(self, options, disturber=contextlib.nullcontext()):
-        """One trial while nobody else runs; the generator's result with the switch's own cycles per packet."""
+    @contextlib.contextmanager
+    def running(self):
+        """Its turn: it runs inside, and is stopped outside."""
         self.switch.resume()
         try:
+            yield self
+        finally:
+            self.switch.pause()
+
+    def trial(self, options, disturber=contextlib.nullcontext()):
+        """One trial while nobody else runs; the generator's result with the switch's own cycles per packet."""
+        with self.running():
             self._prime(options)
             with disturber:
                 self.switch.reset_counters()
                 result = self.generator.trial(options)
                 own = self.switch.cycles_per_packet()
-        finally:
-            self.switch.pause()
         figures = derived(result)
         del result["trial"]  # the row has it
         return {"subject": self.name, **result, "own_cycles": own, **figures}

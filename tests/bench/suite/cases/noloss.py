@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The highest rate without loss (NDR) and with little (PDR), and latency at half the former."""
 
-from statistics import median
-
 from .. import machine, search, stats
 from ..progress import Progress
 from ..rounds import attached, blocks, one_round
@@ -45,11 +43,17 @@ class NoLoss:
 
     def _measure(self, subject, flows, options, progress):
         progress.step(f"{flows:,} flows, {subject.name}")
+        # It runs through: what a switch makes up for after a stop must not count as loss.
+        with subject.running():
+            return self._search(subject, flows, options)
+
+    @staticmethod
+    def _search(subject, flows, options):
         trial = {"pattern": "one-way", "flows": flows, "warmup_ms": options.warmup_ms, "seconds": options.seconds}
         spoilt = 0
 
         def run(**more):
-            return subject.trial({**trial, **more})
+            return subject.generator.trial({**trial, **more})
 
         def loss(rate):
             nonlocal spoilt
@@ -61,9 +65,18 @@ class NoLoss:
                 spoilt += 1
             return search.loss_ratio(result)
 
-        full = median(run()["rate_received"] for _ in range(3))
-        searching = search.Search(loss, full, search.PHASES[:1] if options.smoke else search.PHASES)
-        figures = {"full": full / 1e6, "ndr": searching.highest(search.NDR) / 1e6, "pdr": searching.highest(search.PDR) / 1e6}
+        def fastest():
+            return max(run()["rate_received"] for _ in range(3))
+
+        full = fastest()
+        for _ in range(3):
+            searching = search.Search(loss, full, search.PHASES[:1] if options.smoke else search.PHASES)
+            ndr, pdr = searching.highest(search.NDR), searching.highest(search.PDR)
+            # A maximum that was measured in a bad moment would cap what is searched below it, and flatter the ratio.
+            before, full = full, max(full, fastest())
+            if full < 1.03 * before:
+                break
+        figures = {"full": full / 1e6, "ndr": ndr / 1e6, "pdr": pdr / 1e6}
         if figures["ndr"]:
             figures["loss"] = 100 * search.loss_ratio(run(rate=figures["ndr"] * 1e6))
             latency = run(rate=figures["ndr"] * 1e6 / 2, latency=True)["latency_ns"]
