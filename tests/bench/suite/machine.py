@@ -7,6 +7,7 @@ import os
 import pathlib
 import platform
 import re
+import resource
 import subprocess
 
 from .process import CPUS, BenchError
@@ -49,6 +50,27 @@ def hugepages(count):
     finally:
         if int(control.read_text()) != before:
             control.write_text(str(before))
+
+
+class Meanwhile:
+    """What else ran on the CPUs, and what the host took from them, in percent of all CPU time since it was made. Right
+    once the children have ended."""
+
+    def __init__(self):
+        self.start = self._now()
+
+    def percent(self):
+        wall, busy, steal, own = (now - then for now, then in zip(self._now(), self.start))
+        return {"others": round(100 * max(0.0, busy - own) / wall, 1), "steal": round(100 * steal / wall, 1)}
+
+    @staticmethod
+    def _now():
+        fields = [int(word) for word in pathlib.Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+        user, nice, system, *_, steal = fields
+        usages = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+        own = sum(usage.ru_utime + usage.ru_stime for usage in usages)
+        ticks = os.sysconf("SC_CLK_TCK")
+        return sum(fields) / ticks, (user + nice + system) / ticks, steal / ticks, own
 
 
 def git(*words, root=ROOT):

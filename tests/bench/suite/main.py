@@ -27,6 +27,7 @@ if [[ $wanted == no && -e $service ]]; then
   update-rc.d openvswitch-switch disable || true
 fi >/dev/null 2>&1
 """
+QUIET_PERCENT = 3
 
 
 @dataclass
@@ -94,7 +95,11 @@ def prepare(build):
 def run_case(case, setup, options, command):
     # Before the run: what is committed meanwhile is not what was measured.
     facts = machine.facts()
+    meanwhile = machine.Meanwhile()
     result = case.run(setup, options)
+    facts["meanwhile"] = meanwhile.percent()
+    if facts["meanwhile"]["others"] > QUIET_PERCENT:
+        result["notes"].append(f"Not a quiet machine: other processes had {facts['meanwhile']['others']:g} % of the CPUs.")
     return {"name": case.name, "summary": case.summary, "command": command, "machine": facts,
             "options": {"rounds": options.rounds, "seconds": options.seconds, "warmup_ms": options.warmup_ms,
                         "restart_every": options.restart_every, "noloss_ms": options.noloss_ms, "virtio": setup.virtio, "queue_size": setup.queue_size},
