@@ -58,7 +58,7 @@ def parser():
                       help="of each trial of noloss; more where nothing takes the CPUs away (default: %(default)s)")
     text.add_argument("--build", metavar="FOLDER", help="a build as it is; default: build/, brought up to date")
     text.add_argument("--virtio", default="", help="further virtio-user arguments, such as packed_vq=1")
-    text.add_argument("--queue-size", type=int, default=1024, help="of the generator's rings (default: %(default)s)")
+    text.add_argument("--queue-size", type=int, default=0, help="of the generator's rings (default: 1024, or what the case says)")
     text.add_argument("--no-save", action="store_true", help="do not write to tests/bench/results/")
     text.add_argument("--smoke", action="store_true", help="every case with one short round; saves nothing")
     return text
@@ -102,7 +102,8 @@ def run_case(case, setup, options, command):
         result["notes"].append(f"Not a quiet machine: other processes had {facts['meanwhile']['others']:g} % of the CPUs.")
     return {"name": case.name, "summary": case.summary, "command": command, "machine": facts,
             "options": {"rounds": options.rounds, "seconds": options.seconds, "warmup_ms": options.warmup_ms,
-                        "restart_every": options.restart_every, "noloss_ms": options.noloss_ms, "virtio": setup.virtio, "queue_size": setup.queue_size},
+                        "restart_every": options.restart_every, "noloss_ms": options.noloss_ms, "virtio": setup.virtio,
+                        "queue_size": setup.queue_size or None},
             **result}
 
 

@@ -19,9 +19,9 @@ def installed():
 class OpenVSwitch:
     name = "Open vSwitch"
 
-    def __init__(self, folder, sockets=(), macs=None, mtu=1500, memory_mib=512):
+    def __init__(self, folder, sockets=(), idle_sockets=(), macs=None, mtu=1500, memory_mib=512):
         self.folder = folder
-        self.sockets = list(sockets)
+        self.sockets = [*sockets, *idle_sockets]
         self.macs = macs or 0
         self.flow_limit = max(200000, 4 * self.macs)
         self.mtu = mtu
@@ -33,7 +33,7 @@ class OpenVSwitch:
         return os.path.join(self.folder, name)
 
     def vsctl(self, *words):
-        return run("ovs-vsctl", f"--db=unix:{self._path('db.sock')}", "--timeout=30", *words, env=self.env)
+        return run("ovs-vsctl", f"--db=unix:{self._path('db.sock')}", "--timeout=90", *words, timeout=100, env=self.env)
 
     def appctl(self, *words):
         return run("ovs-appctl", "-t", self._path("vswitchd.ctl"), *words, env=self.env)
@@ -59,9 +59,13 @@ class OpenVSwitch:
         eventually("ovs-vswitchd answers", self._answers, 60)
         self.vsctl("add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=netdev", "other_config:mac-aging-time=3600",
                    f"other_config:mac-table-size={min(1048576, 4 * self.macs + 8192)}")
+        words = []
         for i, path in enumerate(self.sockets):
-            self.vsctl("add-port", "br0", f"v{i}", "--", "set", "interface", f"v{i}", "type=dpdkvhostuserclient",
-                       f"options:vhost-server-path={path}", *([f"mtu_request={self.mtu}"] if self.mtu != 1500 else []))
+            words += ["--", "add-port", "br0", f"v{i}", "--", "set", "interface", f"v{i}", "type=dpdkvhostuserclient",
+                      f"options:vhost-server-path={path}", *([f"mtu_request={self.mtu}"] if self.mtu != 1500 else [])]
+        if words:
+            # At once: each change has it set up all of its ports anew.
+            self.vsctl(*words[1:])
 
     def into_namespace(self, interface, namespace, name):
         """One of its interfaces, under another name."""

@@ -99,8 +99,9 @@ def summarise(row, names, rounds):
         subjects[name]["generator_limit"] = sum(trial["limit"] == "generator" for trial in trials)
     pairs = [pair for pair in row.pairs if pair.of in names and pair.to in names]
     # What the switches count themselves beside what the clock says. Two of a kind count alike: the target holds for both.
+    judged = {(pair.of, pair.to) for pair in pairs if pair.figure == "own_cycles"}
     pairs += [replace(pair, figure="own_cycles", target=pair.target if kind_of(pair.of) == kind_of(pair.to) else None)
-              for pair in pairs if pair.figure == "cycles"]
+              for pair in pairs if pair.figure == "cycles" and (pair.of, pair.to) not in judged]
     return {"label": row.label, "x": row.x, "trial": row.trial, "rounds": len(rounds), "subjects": subjects,
             "ratios": [ratio for pair in pairs if (ratio := ratio_of(pair, rounds))],
             "trials": [list(one.values()) for one in rounds]}
@@ -127,10 +128,11 @@ def ratio_of(pair, rounds):
 def against_itself(case, old_build, new_build, old_name, new_name):
     """The same traffic through two builds of podswitch."""
     old, new = f"podswitch {old_name}", f"podswitch {new_name}"
-    groups = []
+    groups = {}
     for group in case.groups:
         spec = max((spec for spec in group.specs if spec.kind == PODSWITCH), key=lambda spec: spec.ports + spec.idle)
-        pair = Pair(new, old)
-        groups.append(Group((replace(spec, label=old, build=old_build), replace(spec, label=new, build=new_build)),
-                            tuple(replace(row, pairs=(pair,)) for row in group.rows)))
-    return replace(case, groups=tuple(groups), smoke_groups=(), notes=())
+        specs = (replace(spec, label=old, build=old_build), replace(spec, label=new, build=new_build))
+        rows = tuple(replace(row, pairs=(Pair(new, old),)) for row in group.rows)
+        # Those that differ only in who else takes part are the same here.
+        groups.setdefault((specs, tuple(row.x for row in rows)), Group(specs, rows))
+    return replace(case, groups=tuple(groups.values()), smoke_groups=(), notes=())

@@ -26,6 +26,7 @@ class Spec:
     mtu: int = 1500
     build: str = ""
     options: tuple = ()  # pairs, podswitch only
+    queue_size: int = 1024  # of the generator's rings
 
     @property
     def name(self):
@@ -53,7 +54,7 @@ class Setup:
     """What is the same for all subjects of a run."""
     build: str
     generator: str = ""
-    queue_size: int = 1024
+    queue_size: int = 0  # what the user wants instead of the case's; 0: nothing
     virtio: str = ""
 
     def __post_init__(self):
@@ -65,6 +66,7 @@ class Subject:
         self.spec = spec
         self.name = spec.name
         self.setup = setup
+        self.queue_size = setup.queue_size or spec.queue_size
         self.switch = self.generator = self.folder = None
         self.primed = 1  # MACs
 
@@ -76,7 +78,7 @@ class Subject:
         idle = [f"{self.folder}/i{i}" for i in range(self.spec.idle)]
         self.switch = self._switch(sockets, idle)
         self.switch.start()
-        self.generator = Generator(self.setup.generator, self.folder, sockets, idle, self.setup.queue_size, self.setup.virtio)
+        self.generator = Generator(self.setup.generator, self.folder, sockets, idle, self.queue_size, self.setup.virtio)
 
     def wait_attached(self):
         self.generator.wait_ready(60 + 2 * (self.spec.ports + self.spec.idle))
@@ -92,7 +94,7 @@ class Subject:
                              mtu=spec.mtu, options=spec.options)
         if spec.kind == TESTPMD:
             return Testpmd(self.folder, sockets)
-        return OpenVSwitch(self.folder, sockets, spec.macs, mtu=spec.mtu)
+        return OpenVSwitch(self.folder, sockets, idle, spec.macs, mtu=spec.mtu)
 
     @contextlib.contextmanager
     def running(self):

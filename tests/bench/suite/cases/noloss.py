@@ -60,7 +60,7 @@ class NoLoss:
             for _ in range(3):
                 result = run(rate=rate, seconds=options.noloss_ms / 1000, warmup_ms=20)
                 # A generator that stood still so long has filled the ring by itself while it caught up.
-                if result["longest_turn_ns"] / 1e9 * rate < 3 * subject.setup.queue_size:
+                if result["longest_turn_ns"] / 1e9 * rate < 3 * subject.queue_size:
                     break
                 spoilt += 1
             return search.loss_ratio(result)
