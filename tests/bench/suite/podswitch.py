@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """podswitch as a subject: a daemon of its own, driven by the CLI of the same build."""
 
+import collections
 import json
 import os
 
@@ -69,13 +70,22 @@ class Podswitch:
         self.before = self._figures()
 
     def cycles_per_packet(self):
-        """Busy cycles per packet since reset_counters()."""
-        cycles, packets = (now - then for now, then in zip(self._figures(), self.before))
+        """Busy cycles per packet since reset_counters(), of all workers; `by_core` has (cycles, packets) of each."""
+        now = self._figures()
+        self.by_core = {core: [after - then for after, then in zip(now[core], self.before[core])] for core in now}
+        cycles, packets = map(sum, zip(*self.by_core.values()))
         return cycles / packets if packets else None
 
     def _figures(self):
-        worker = next(worker for worker in self.cli("worker", "list") if worker["core"] == machine.switch_cpu())
-        return worker["busy_cycles"], worker["packets"]
+        return {worker["core"]: (worker["busy_cycles"], worker["packets"]) for worker in self.cli("worker", "list")}
+
+    def drops(self):
+        """{reason: packets} that it dropped since it runs."""
+        reasons = collections.Counter()
+        for row in self.cli("drops"):
+            if row["disposition"] == "dropped":
+                reasons[row["reason"]] += row["packets"]
+        return reasons
 
     def keep_threads_off_the_switch(self):
         """With a worker on each CPU the others may run anywhere; here they leave the one that is measured."""

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the control side costs the worker at full load."""
 
+import contextlib
 import socket
 from dataclasses import dataclass
 
@@ -17,6 +18,8 @@ TRIAL = {"pattern": "one-way", "flows": 1000, "macs": 1000}
 QUIET = "nothing else"
 LISTS = ("status", "port list", "port show p0", "fdb list", "worker list", "drops --all", "stats", "log level", "version")
 IDLE = "p2:0"  # the port after the two that are busy
+BUSY = "p0:0"  # where the traffic comes in
+RING_FULL = "tx_full"
 TAP = "--type tap --ifname x --netns /run/netns/$netns --mac 02:00:00:00:00:99"
 
 
@@ -35,6 +38,8 @@ BOTHERS = (
     # Not faster: the second worker, the generator and the commands share a CPU.
     Bother("queues", "an idle port's queue moved 20 times a second",
            "$cli worker assign $idle $switch\nsleep 0.05\n$cli worker assign $idle $other\nsleep 0.05", True),
+    Bother("busy-queue", "the busy queue moved away and back at once, a few times a second",
+           "$cli worker assign $busy $other\n$cli worker assign $busy $switch\nsleep 0.15", True),
 )
 
 
@@ -47,11 +52,25 @@ class State:
     variables: object = None
 
     def trial(self, options):
-        if not self.bother:
-            return {**self.subject.trial(options), "state": self.name}
-        disturber = Disturber(self.bother.label, self.bother.turn, self.subject.folder, self.variables)
-        result = self.subject.trial(options, disturber)
-        return {**result, "state": self.name, "turns": disturber.turns}
+        disturber = None
+        if self.bother:
+            disturber = Disturber(self.bother.label, self.bother.turn, self.subject.folder, self.variables)
+        switch, drops = self.subject.switch, []
+        result = self.subject.trial(options, _watched(switch, drops, disturber or contextlib.nullcontext()))
+        new = drops[1] - drops[0]
+        cycles, packets = switch.by_core[machine.switch_cpu()]
+        return {**result, "state": self.name, "first_cycles": cycles / packets, "full": new.pop(RING_FULL, 0),
+                "other_drops": sum(new.values()), "turns": disturber.turns if disturber else 0,
+                "away": 100 * (1 - packets / sum(one for _, one in switch.by_core.values()))}
+
+
+@contextlib.contextmanager
+def _watched(switch, drops, inside):
+    """Appends what the switch has dropped before and after."""
+    drops.append(switch.drops())
+    with inside:
+        yield
+    drops.append(switch.drops())
 
 
 class Control:
@@ -74,9 +93,18 @@ class Control:
                         self._block(chosen, both, netns, setup, options, block, progress, rounds)
         progress.end()
         notes = ["What bothers runs on the generator's CPU and takes time from it: busy cycles per packet, not the rate, is the "
-                 "figure.", "The queue's row has a second worker on that CPU; the two busy queues stay on the first."]
+                 "figure.", "The queues' rows have a second worker on that CPU. Busy cycles are of both workers, first: of the one that has "
+                 "the other CPU. Except while the busy queue is moved, the second has nothing to do.",
+                 "The busy queue's row: until the queue is back, its worker, the generator and the commands share a CPU, so few "
+                 "packets go that way (away: their part), and one of their bursts that is interrupted counts until it goes on. "
+                 "The figure is what the moves cost the flow as a whole, not what a packet costs on the second worker.",
+                 "lost: sent by the generator and not received, in all rounds; ring full and other drops: by the switch's own count, "
+                 "warm-up's among them. A move loses nothing when there are no other drops: rings are full when the generator does "
+                 "not receive, while something else has its CPU."]
         return {"rows": [self._row(bother, rounds[bother.x]) for bother in bothers], "notes": notes, "x_label": "meanwhile",
-                "columns": [["own_cycles", "busy cycles", ".1f"], ["mpps", "Mpps", ".2f"], ["turns", "turns a trial", ".0f"]]}
+                "columns": [["own_cycles", "busy cycles", ".1f"], ["mpps", "Mpps", ".2f"], ["turns", "turns a trial", ".0f"],
+                            ["first_cycles", "first", ".1f"], ["away", "away %", ".2f"], ["lost", "lost", ".0f"],
+                            ["full", "ring full", ".0f"], ["other_drops", "other drops", ".0f"]]}
 
     def _block(self, bothers, both_workers, netns, setup, options, block, progress, rounds):
         metrics = _free_port()
@@ -89,7 +117,7 @@ class Control:
             if both_workers:
                 _place(switch)
             variables = {"cli": f"{switch.build}/ctl/podswitch --socket {switch.control}", "metrics": metrics, "netns": netns,
-                         "idle": IDLE, "switch": machine.switch_cpu(), "other": machine.other_cpu()}
+                         "idle": IDLE, "busy": BUSY, "switch": machine.switch_cpu(), "other": machine.other_cpu()}
             trial = {**TRIAL, "seconds": options.seconds, "warmup_ms": options.warmup_ms}
             for bother in bothers:
                 states = [State(QUIET, subject), State(bother.label, subject, bother, variables)]
@@ -100,12 +128,19 @@ class Control:
     @staticmethod
     def _row(bother, rounds):
         subjects = {name: {key: stats.summary([one[state].get(key, 0) for one in rounds])
-                           for key in ("own_cycles", "mpps", *(["turns"] if name == "bothered" else []))}
+                           for key in ("own_cycles", "first_cycles", "mpps", "turns", "away")}
                     for name, state in (("quiet", QUIET), ("bothered", bother.label))}
-        ratio = stats.ratio("busy cycles: bothered / quiet", [one[bother.label]["own_cycles"] / one[QUIET]["own_cycles"]
-                                                              for one in rounds], TARGET)
+        for name, state in (("quiet", QUIET), ("bothered", bother.label)):
+            subjects[name].update({key: sum(one[state][key] for one in rounds) for key in ("lost", "full", "other_drops", "corrupt", "unexpected", "reordered")})
+
+        def ratio(figure, key, target=None):
+            return stats.ratio(f"{figure}: bothered / quiet", [one[bother.label][key] / one[QUIET][key] for one in rounds], target)
+
+        ratios = [ratio("busy cycles", "own_cycles", TARGET)]
+        if bother.both_workers:
+            ratios.append(ratio("busy cycles of the first worker", "first_cycles"))
         return {"label": bother.label, "x": bother.x, "trial": TRIAL, "rounds": len(rounds), "subjects": subjects,
-                "ratios": [ratio], "trials": [list(one.values()) for one in rounds]}
+                "ratios": ratios, "trials": [list(one.values()) for one in rounds]}
 
 
 def _place(switch):
