@@ -64,6 +64,18 @@ SIZES = RateCase(
     smoke_groups=(Group(ALL, (_size("imix", "IMIX"),)), Group(JUMBO, (_size(9018),))))
 
 
+def _protocol(name, label):
+    return Row(label, name, {"pattern": "one-way", "flows": 1000, "frame": 96, "protocol": name}, _pairs())
+
+
+PROTOCOLS = RateCase(
+    "protocols", "Bridge between 2 ports, one direction, 1,000 flows, 96-byte frames (the smallest that all have): UDP and TCP over "
+    "IPv4 and IPv6.",
+    (Group(ALL, (_protocol("udp4", "UDP, IPv4"), _protocol("tcp4", "TCP, IPv4"), _protocol("udp6", "UDP, IPv6"),
+                 _protocol("tcp6", "TCP, IPv6"))),), "protocol",
+    smoke_groups=(Group(ALL, (_protocol("tcp6", "TCP, IPv6"),)),))
+
+
 def _ports(count):
     """All three side by side; the ring size is what the generator's buffers for 30 ports still fit its cache with."""
     specs = tuple(Spec(kind, ports=count, queue_size=RING) for kind in (TESTPMD, PODSWITCH, OVS))
@@ -106,4 +118,4 @@ ATTACHED = RateCase(
            "vhost-user port. podswitch and Open vSwitch use the vhost library itself.",),
     smoke_groups=(_attached(30),))
 
-CASES = (FLOWS, ECHO, MACS, SIZES, PORTS, ATTACHED)
+CASES = (FLOWS, ECHO, MACS, SIZES, PROTOCOLS, PORTS, ATTACHED)
