@@ -58,7 +58,10 @@ class Setup:
     virtio: str = ""
 
     def __post_init__(self):
-        self.generator = self.generator or os.path.join(self.build, "tests/bench/bench-generator")
+        self.generator = self.generator or self.program("bench-generator")
+
+    def program(self, name):
+        return os.path.join(self.build, "tests/bench", name)
 
 
 class Subject:

@@ -92,7 +92,7 @@ class Control:
                     if chosen:
                         self._block(chosen, both, netns, setup, options, block, progress, rounds)
         progress.end()
-        notes = ["What bothers runs on the generator's CPU and takes time from it: busy cycles per packet, not the rate, is the "
+        notes = ["No peer: the figure is what podswitch's own commands cost it.", "What bothers runs on the generator's CPU and takes time from it: busy cycles per packet, not the rate, is the "
                  "figure.", "The queues' rows have a second worker on that CPU. Busy cycles are of both workers, first: of the one that has "
                  "the other CPU. Except while the busy queue is moved, the second has nothing to do.",
                  "The busy queue's row: until the queue is back, its worker, the generator and the commands share a CPU, so few "

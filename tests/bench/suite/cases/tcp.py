@@ -134,6 +134,8 @@ class Tcp:
         progress.end()
         notes = [f"{OVS}: not installed, left out."] if OVS not in kinds else []
         notes.append("A switch that polls has one CPU and both pods have the other; the kernel's bridge and its pods have both.")
+        notes.append("testpmd is left out: its tap driver loses link state and MTU of an interface that is moved into a pod's "
+                     "namespace.")
         return {"rows": [self._row(kinds, rounds)], "notes": notes, "x_label": "",
                 "columns": [["gbps", "Gbit/s", ".1f"], ["retransmits", "retransmits", ".0f"]]}
 
