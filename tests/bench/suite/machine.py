@@ -74,7 +74,9 @@ class Meanwhile:
 
 
 def git(*words, root=ROOT):
-    done = subprocess.run(["git", "-c", f"safe.directory={root}", "-C", str(root), *words], capture_output=True, text=True)
+    """Only reads: what root wrote into another user's repository would stay root's."""
+    command = ["git", "--no-optional-locks", "-c", f"safe.directory={root}", "-C", str(root), *words]
+    done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
         raise BenchError(f"git {' '.join(words)}: {done.stderr.strip()}")
     return done.stdout.strip()

@@ -79,12 +79,14 @@ def choose(words):
     return chosen
 
 
-def prepare(build):
-    """Installs and builds what is missing; the folder with the programs."""
+def prepare(build, builds_more=False):
+    """Installs and builds what is missing; the folder with the programs. `builds_more`: the caller builds as well."""
     folder = os.path.abspath(build or machine.ROOT / "build")
     steps = 'root=$1; folder=$2; source "$root/conf/steps.sh"' + INSTALL
+    if builds_more or not build:
+        steps += "install_packages build test\n"
     if not build:
-        steps += f'install_packages build test; targets="{TARGETS}" build_in "$folder" --buildtype=release'
+        steps += f'targets="{TARGETS}" build_in "$folder" --buildtype=release'
     done = subprocess.run(["bash", "-euo", "pipefail", "-c", steps, "tests/bench/run", str(machine.ROOT), folder],
                           stdin=subprocess.DEVNULL, stdout=sys.stderr)
     if done.returncode != 0:

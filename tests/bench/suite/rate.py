@@ -51,6 +51,9 @@ class RateCase:
     columns: tuple = COLUMNS
     smoke_groups: tuple = field(default=())
 
+    def against(self, old, new):
+        return against_itself(self, old, new)
+
     def selected(self, chosen):
         """Groups with only the rows whose x is among `chosen` (all when empty)."""
         if not chosen:
@@ -125,14 +128,13 @@ def ratio_of(pair, rounds):
     return {**ratio, "of": pair.of, "to": pair.to, "figure": pair.figure}
 
 
-def against_itself(case, old_build, new_build, old_name, new_name):
-    """The same traffic through two builds of podswitch."""
-    old, new = f"podswitch {old_name}", f"podswitch {new_name}"
+def against_itself(case, old, new):
+    """The same traffic through two builds of podswitch, each a (name, build folder)."""
     groups = {}
     for group in case.groups:
         spec = max((spec for spec in group.specs if spec.kind == PODSWITCH), key=lambda spec: spec.ports + spec.idle)
-        specs = (replace(spec, label=old, build=old_build), replace(spec, label=new, build=new_build))
-        rows = tuple(replace(row, pairs=(Pair(new, old),)) for row in group.rows)
+        specs = tuple(replace(spec, label=name, build=build) for name, build in (old, new))
+        rows = tuple(replace(row, pairs=(Pair(new[0], old[0]),)) for row in group.rows)
         # Those that differ only in who else takes part are the same here.
         groups.setdefault((specs, tuple(row.x for row in rows)), Group(specs, rows))
     return replace(case, groups=tuple(groups.values()), smoke_groups=(), notes=())

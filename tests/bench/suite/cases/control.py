@@ -15,7 +15,7 @@ from ..subject import PODSWITCH, Spec
 
 TARGET = stats.at_most(1.02)
 TRIAL = {"pattern": "one-way", "flows": 1000, "macs": 1000}
-QUIET = "nothing else"
+QUIET, BOTHERED = "quiet", "bothered"
 LISTS = ("status", "port list", "port show p0", "fdb list", "worker list", "drops --all", "stats", "log level", "version")
 IDLE = "p2:0"  # the port after the two that are busy
 BUSY = "p0:0"  # where the traffic comes in
@@ -73,10 +73,29 @@ def _watched(switch, drops, inside):
     drops.append(switch.drops())
 
 
+NOTES = (
+    "No peer: the figure is what podswitch's own commands cost it.",
+    "What bothers runs on the generator's CPU and takes time from it: busy cycles per packet, not the rate, is the figure.",
+    "The queues' rows have a second worker on that CPU. Busy cycles are of both workers, first: of the one that has the other CPU. "
+    "Except while the busy queue is moved, the second has nothing to do.",
+    "The busy queue's row: until the queue is back, its worker, the generator and the commands share a CPU, so few packets go that "
+    "way (away: their part), and one of their bursts that is interrupted counts until it goes on. The figure is what the moves cost "
+    "the flow as a whole, not what a packet costs on the second worker.",
+    "lost: sent by the generator and not received, in all rounds; ring full and other drops: by the switch's own count, warm-up's "
+    "among them. A move loses nothing when there are no other drops: rings are full when the generator does not receive, while "
+    "something else has its CPU.",
+)
+
+
+@dataclass(frozen=True)
 class Control:
+    builds: tuple = ()  # ((name, build folder), ...), podswitch before and after a change; none: the suite's
     name = "control"
     summary = ("The worker's busy cycles per packet at full load while the control side works, relative to the adjacent trial "
                "without.")
+
+    def against(self, old, new):
+        return Control((old, new))
 
     def run(self, setup, options):
         chosen = options.rows.get(self.name)
@@ -92,55 +111,65 @@ class Control:
                     if chosen:
                         self._block(chosen, both, netns, setup, options, block, progress, rounds)
         progress.end()
-        notes = ["No peer: the figure is what podswitch's own commands cost it.", "What bothers runs on the generator's CPU and takes time from it: busy cycles per packet, not the rate, is the "
-                 "figure.", "The queues' rows have a second worker on that CPU. Busy cycles are of both workers, first: of the one that has "
-                 "the other CPU. Except while the busy queue is moved, the second has nothing to do.",
-                 "The busy queue's row: until the queue is back, its worker, the generator and the commands share a CPU, so few "
-                 "packets go that way (away: their part), and one of their bursts that is interrupted counts until it goes on. "
-                 "The figure is what the moves cost the flow as a whole, not what a packet costs on the second worker.",
-                 "lost: sent by the generator and not received, in all rounds; ring full and other drops: by the switch's own count, "
-                 "warm-up's among them. A move loses nothing when there are no other drops: rings are full when the generator does "
-                 "not receive, while something else has its CPU."]
-        return {"rows": [self._row(bother, rounds[bother.x]) for bother in bothers], "notes": notes, "x_label": "meanwhile",
+        return {"rows": [self._row(bother, rounds[bother.x]) for bother in bothers], "notes": list(NOTES), "x_label": "meanwhile",
                 "columns": [["own_cycles", "busy cycles", ".1f"], ["mpps", "Mpps", ".2f"], ["turns", "turns a trial", ".0f"],
                             ["first_cycles", "first", ".1f"], ["away", "away %", ".2f"], ["lost", "lost", ".0f"],
                             ["full", "ring full", ".0f"], ["other_drops", "other drops", ".0f"]]}
 
     def _block(self, bothers, both_workers, netns, setup, options, block, progress, rounds):
-        metrics = _free_port()
-        extra = {"metrics.listen": f"127.0.0.1:{metrics}"}
-        if both_workers:
-            extra.update({"workers.cores": f"{machine.other_cpu()},{machine.switch_cpu()}", "workers.main-core": None})
-        spec = Spec(PODSWITCH, macs=TRIAL["macs"], idle=1 if both_workers else 0, options=tuple(extra.items()))
-        with machine.hugepages(spec.hugepages + 100), attached([spec], setup) as [subject]:
-            switch = subject.switch
+        specs = [_spec(name, build, both_workers) for name, build in self.builds or (("", ""),)]
+        with machine.hugepages(sum(spec.hugepages for spec in specs) + 100), attached(specs, setup) as subjects:
             if both_workers:
-                _place(switch)
-            variables = {"cli": f"{switch.build}/ctl/podswitch --socket {switch.control}", "metrics": metrics, "netns": netns,
-                         "idle": IDLE, "busy": BUSY, "switch": machine.switch_cpu(), "other": machine.other_cpu()}
+                for subject in subjects:
+                    _place(subject.switch)
             trial = {**TRIAL, "seconds": options.seconds, "warmup_ms": options.warmup_ms}
             for bother in bothers:
-                states = [State(QUIET, subject), State(bother.label, subject, bother, variables)]
+                states = self._states(subjects, bother, netns)
                 for number in block:
                     progress.step(f"{bother.label}, round {number + 1} of {options.rounds}")
                     rounds[bother.x].append(one_round(states, number, lambda state: state.trial(trial)))
 
-    @staticmethod
-    def _row(bother, rounds):
-        subjects = {name: {key: stats.summary([one[state].get(key, 0) for one in rounds])
-                           for key in ("own_cycles", "first_cycles", "mpps", "turns", "away")}
-                    for name, state in (("quiet", QUIET), ("bothered", bother.label))}
-        for name, state in (("quiet", QUIET), ("bothered", bother.label)):
-            subjects[name].update({key: sum(one[state][key] for one in rounds) for key in ("lost", "full", "other_drops", "corrupt", "unexpected", "reordered")})
+    def _states(self, subjects, bother, netns):
+        """Of two builds, those that are bothered stand beside each other."""
+        states = []
+        for subject in subjects:
+            prefix = f"{subject.name}, " if self.builds else ""
+            switch = subject.switch
+            variables = {"cli": f"{switch.build}/ctl/podswitch --socket {switch.control}", "netns": netns, "idle": IDLE,
+                         "metrics": switch.options["metrics.listen"].partition(":")[2], "busy": BUSY,
+                         "switch": machine.switch_cpu(), "other": machine.other_cpu()}
+            both = [State(prefix + QUIET, subject), State(prefix + BOTHERED, subject, bother, variables)]
+            states += both[::-1] if states else both
+        return states
 
-        def ratio(figure, key, target=None):
-            return stats.ratio(f"{figure}: bothered / quiet", [one[bother.label][key] / one[QUIET][key] for one in rounds], target)
+    def _row(self, bother, rounds):
+        subjects = {}
+        for state in rounds[0]:
+            subjects[state] = {key: stats.summary([one[state][key] for one in rounds])
+                               for key in ("own_cycles", "first_cycles", "mpps", "turns", "away")}
+            subjects[state].update({key: sum(one[state][key] for one in rounds)
+                                    for key in ("lost", "full", "other_drops", "corrupt", "unexpected", "reordered")})
 
-        ratios = [ratio("busy cycles", "own_cycles", TARGET)]
-        if bother.both_workers:
-            ratios.append(ratio("busy cycles of the first worker", "first_cycles"))
+        def ratio(figure, of, to, key="own_cycles", target=None):
+            return stats.ratio(f"{figure}: {of} / {to}", [one[of][key] / one[to][key] for one in rounds], target)
+
+        if self.builds:
+            (old, _), (new, _) = self.builds
+            ratios = [ratio("busy cycles", f"{name}, {BOTHERED}", f"{name}, {QUIET}") for name in (old, new)]
+            ratios += [ratio("busy cycles", f"{new}, {state}", f"{old}, {state}") for state in (BOTHERED, QUIET)]
+        else:
+            ratios = [ratio("busy cycles", BOTHERED, QUIET, target=TARGET)]
+            if bother.both_workers:
+                ratios.append(ratio("busy cycles of the first worker", BOTHERED, QUIET, "first_cycles"))
         return {"label": bother.label, "x": bother.x, "trial": TRIAL, "rounds": len(rounds), "subjects": subjects,
                 "ratios": ratios, "trials": [list(one.values()) for one in rounds]}
+
+
+def _spec(name, build, both_workers):
+    extra = {"metrics.listen": f"127.0.0.1:{_free_port()}"}
+    if both_workers:
+        extra.update({"workers.cores": f"{machine.other_cpu()},{machine.switch_cpu()}", "workers.main-core": None})
+    return Spec(PODSWITCH, name, macs=TRIAL["macs"], idle=1 if both_workers else 0, build=build, options=tuple(extra.items()))
 
 
 def _place(switch):

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The highest rate without loss (NDR) and with little (PDR), and latency at half the former."""
 
+from dataclasses import dataclass
+
 from .. import machine, search, stats
 from ..progress import Progress
 from ..rounds import attached, blocks, one_round
@@ -12,18 +14,24 @@ TARGET = stats.at_least(0.85)
 LATENCIES = {"p50": "p50", "p99": "p99", "p999": "p99.9", "max": "max"}
 
 
+@dataclass(frozen=True)
 class NoLoss:
+    specs: tuple = SPECS
+    of: str = PODSWITCH  # what the others are compared with
     name = "noloss"
     summary = ("Bridge between 2 ports, one direction, 64-byte frames: the highest rate that loses at most 0.001 % (NDR) and "
                "0.5 % (PDR); latency at half the NDR.")
     flows = (1, 1000, 100000)
+
+    def against(self, old, new):
+        return NoLoss(tuple(Spec(PODSWITCH, name, build=build) for name, build in (old, new)), new[0])
 
     def run(self, setup, options):
         chosen = [int(row) for row in options.rows.get(self.name) or self.flows]
         if unknown := set(chosen) - set(self.flows):
             raise BenchError(f"{self.name} has no {sorted(unknown)}; it has {self.flows}")
         chosen = chosen[:1] if options.smoke else chosen
-        specs = [spec for spec in SPECS if available(spec.kind)]
+        specs = [spec for spec in self.specs if available(spec.kind)]
         progress = Progress(self.name, options.rounds * len(chosen) * len(specs))
         rounds = {flows: [] for flows in chosen}
         with machine.hugepages(sum(spec.hugepages for spec in specs)):
@@ -36,7 +44,7 @@ class NoLoss:
         progress.end()
         notes = [f"NDR and PDR: in more than half of up to 15 trials of {options.noloss_ms} ms each; loss %: in one trial of "
                  f"{options.seconds:g} s at the NDR, with all that the machine did meanwhile."]
-        notes += [f"{spec.name}: not installed, left out." for spec in SPECS if spec not in specs]
+        notes += [f"{spec.name}: not installed, left out." for spec in self.specs if spec not in specs]
         return {"rows": [self._row(flows, rounds[flows]) for flows in chosen], "notes": notes, "x_label": "flows",
                 "columns": [["ndr", "NDR Mpps", ".2f"], ["pdr", "PDR Mpps", ".2f"], ["full", "max Mpps", ".2f"], ["loss", "loss %", ".3f"],
                             *([key, f"{name} us", ".1f"] for key, name in LATENCIES.items())]}
@@ -85,21 +93,21 @@ class NoLoss:
                     for rate, losses in sorted(searching.known.items())}
         return {"subject": subject.name, **figures, "spoilt_trials": spoilt, "loss_percent_at_mpps": searched}
 
-    @staticmethod
-    def _row(flows, rounds):
-        names = [name for name in (spec.name for spec in SPECS) if name in rounds[0]]
+    def _row(self, flows, rounds):
+        names = [name for name in (spec.name for spec in self.specs) if name in rounds[0]]
         subjects = {name: {key: stats.summary([one[name].get(key, 0) for one in rounds])
                            for key in ("ndr", "pdr", "full", "loss", *LATENCIES)} for name in names}
         ratios = []
         for name in names:
             for key, heading in (("ndr", "NDR"), ("pdr", "PDR")):
                 values = [one[name][key] / one[name]["full"] for one in rounds]
-                target = TARGET if (name, key) == (PODSWITCH, "ndr") else None
+                target = TARGET if (name, key) == (self.of, "ndr") else None
                 ratios.append(stats.ratio(f"{name}: {heading} / max", values, target))
-        for other in (name for name in names if name != PODSWITCH):
-            if all(one[other]["ndr"] for one in rounds):
-                ratios.append(stats.ratio(f"NDR: {PODSWITCH} / {other}",
-                                          [one[PODSWITCH]["ndr"] / one[other]["ndr"] for one in rounds]))
+        for other in (name for name in names if name != self.of):
+            for key, heading in (("ndr", "NDR"), ("pdr", "PDR"), ("full", "max")):
+                if all(one[other][key] for one in rounds):
+                    ratios.append(stats.ratio(f"{heading}: {self.of} / {other}",
+                                              [one[self.of][key] / one[other][key] for one in rounds]))
         return {"label": f"{flows:,}", "x": flows, "rounds": len(rounds), "subjects": subjects, "ratios": ratios,
                 "trials": [list(one.values()) for one in rounds]}
 

@@ -5,6 +5,7 @@ import contextlib
 import json
 import shutil
 import tempfile
+from dataclasses import dataclass
 
 from .. import machine, stats
 from ..namespace import namespace
@@ -25,7 +26,7 @@ class KernelBridge:
     name = KERNEL
     polls = False
 
-    def __init__(self, folder, setup):
+    def __init__(self, folder, build):
         self.stack = contextlib.ExitStack()
 
     def start(self, pods):
@@ -48,8 +49,8 @@ class KernelBridge:
 class PodswitchTaps(Podswitch):
     polls = True
 
-    def __init__(self, folder, setup):
-        super().__init__(folder, build=setup.build)
+    def __init__(self, folder, build):
+        super().__init__(folder, build=build)
 
     def start(self, pods):
         super().start()
@@ -60,7 +61,7 @@ class PodswitchTaps(Podswitch):
 class OpenVSwitchTaps(OpenVSwitch):
     polls = True
 
-    def __init__(self, folder, setup):
+    def __init__(self, folder, build):
         super().__init__(folder)
 
     def start(self, pods):
@@ -75,12 +76,12 @@ KINDS = {PODSWITCH: PodswitchTaps, KERNEL: KernelBridge, OVS: OpenVSwitchTaps}
 
 
 class Subject:
-    def __init__(self, kind, setup, stack):
-        self.name = kind
+    def __init__(self, name, kind, build, stack):
+        self.name = name
         self.folder = tempfile.mkdtemp(prefix="podswitch-bench-")
         stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
         self.pods = [stack.enter_context(namespace()) for _ in ADDRESSES]
-        self.switch = KINDS[kind](self.folder, setup)
+        self.switch = KINDS[kind](self.folder, build)
         stack.callback(self.switch.stop)
         self.switch.start(self.pods)
         for pod, address in zip(self.pods, ADDRESSES):
@@ -115,36 +116,44 @@ class Subject:
                 "retransmits": end["sum_sent"]["retransmits"]}
 
 
+@dataclass(frozen=True)
 class Tcp:
+    builds: tuple = ()  # ((name, build folder), ...), podswitch before and after a change; none: the suite's, and others
     name = "tcp"
     summary = "TCP between two pods with tap interfaces, one stream, iperf3; the kernel's bridge has veths."
 
+    def against(self, old, new):
+        return Tcp((old, new))
+
     def run(self, setup, options):
-        kinds = [kind for kind in (KERNEL, PODSWITCH, OVS) if available(kind)]
+        # (name, kind, build)
+        wanted = [(name, PODSWITCH, build) for name, build in self.builds] or [
+            (kind, kind, setup.build) for kind in (KERNEL, PODSWITCH, OVS) if available(kind)]
         progress = Progress(self.name, options.rounds)
         rounds = []
         seconds = 1 if options.smoke else max(1, round(3 * options.seconds))
         with machine.hugepages(1200):
             for block in blocks(options.rounds, options.restart_every):
                 with contextlib.ExitStack() as stack:
-                    subjects = [Subject(kind, setup, stack) for kind in kinds]
+                    subjects = [Subject(*one, stack) for one in wanted]
                     for number in block:
                         progress.step(f"round {number + 1} of {options.rounds}")
                         rounds.append(one_round(subjects, number, lambda subject: subject.trial(seconds)))
         progress.end()
-        notes = [f"{OVS}: not installed, left out."] if OVS not in kinds else []
-        notes.append("A switch that polls has one CPU and both pods have the other; the kernel's bridge and its pods have both.")
+        notes = ["A switch that polls has one CPU and both pods have the other; the kernel's bridge and its pods have both."]
+        if not available(OVS):
+            notes.append(f"{OVS}: not installed, left out.")
         notes.append("testpmd is left out: its tap driver loses link state and MTU of an interface that is moved into a pod's "
                      "namespace.")
-        return {"rows": [self._row(kinds, rounds)], "notes": notes, "x_label": "",
+        return {"rows": [self._row([name for name, *_ in wanted], rounds)], "notes": notes, "x_label": "",
                 "columns": [["gbps", "Gbit/s", ".1f"], ["retransmits", "retransmits", ".0f"]]}
 
-    @staticmethod
-    def _row(kinds, rounds):
-        subjects = {kind: {key: stats.summary([one[kind][key] for one in rounds]) for key in ("gbps", "retransmits")}
-                    for kind in kinds}
-        ratios = [stats.ratio(f"Gbit/s: {PODSWITCH} / {other}", [one[PODSWITCH]["gbps"] / one[other]["gbps"] for one in rounds])
-                  for other in kinds if other != PODSWITCH and all(one[other]["gbps"] for one in rounds)]
+    def _row(self, names, rounds):
+        subjects = {name: {key: stats.summary([one[name][key] for one in rounds]) for key in ("gbps", "retransmits")}
+                    for name in names}
+        of = self.builds[1][0] if self.builds else PODSWITCH
+        ratios = [stats.ratio(f"Gbit/s: {of} / {other}", [one[of]["gbps"] / one[other]["gbps"] for one in rounds])
+                  for other in names if other != of and all(one[other]["gbps"] for one in rounds)]
         return {"label": "one stream", "x": 1, "rounds": len(rounds), "subjects": subjects, "ratios": ratios,
                 "trials": [list(one.values()) for one in rounds]}
 
