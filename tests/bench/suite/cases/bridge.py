@@ -69,8 +69,8 @@ def _protocol(name, label):
 
 
 PROTOCOLS = RateCase(
-    "protocols", "Bridge between 2 ports, one direction, 1,000 flows, 96-byte frames (the smallest that all have): UDP and TCP over "
-    "IPv4 and IPv6.",
+    "protocols", "Bridge between 2 ports, one direction, 1,000 flows, 96-byte frames (the smallest that all have): UDP and TCP "
+    "over IPv4 and IPv6.",
     (Group(ALL, (_protocol("udp4", "UDP, IPv4"), _protocol("tcp4", "TCP, IPv4"), _protocol("udp6", "UDP, IPv6"),
                  _protocol("tcp6", "TCP, IPv6"))),), "protocol",
     smoke_groups=(Group(ALL, (_protocol("tcp6", "TCP, IPv6"),)),))

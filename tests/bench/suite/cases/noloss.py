@@ -42,11 +42,13 @@ class NoLoss:
                             rounds[flows].append(one_round(subjects, number, lambda subject: self._measure(
                                 subject, flows, options, progress)))
         progress.end()
-        notes = [f"NDR and PDR: in more than half of up to 15 trials of {options.noloss_ms} ms each; loss %: in one trial of "
-                 f"{options.seconds:g} s at the NDR, with all that the machine did meanwhile."]
+        notes = [f"NDR and PDR are a lenient majority decision: they hold in more than half of up to 15 trials of "
+                 f"{options.noloss_ms} ms, the others may lose more. loss %: in one trial of {options.seconds:g} s at the NDR, with "
+                 "all that the machine did meanwhile."]
         notes += [f"{spec.name}: not installed, left out." for spec in self.specs if spec not in specs]
         return {"rows": [self._row(flows, rounds[flows]) for flows in chosen], "notes": notes, "x_label": "flows",
-                "columns": [["ndr", "NDR Mpps", ".2f"], ["pdr", "PDR Mpps", ".2f"], ["full", "max Mpps", ".2f"], ["loss", "loss %", ".3f"],
+                "columns": [["ndr", "NDR Mpps", ".2f"], ["pdr", "PDR Mpps", ".2f"], ["full", "max Mpps", ".2f"],
+                            ["loss", "loss %", ".3f"],
                             *([key, f"{name} us", ".1f"] for key, name in LATENCIES.items())]}
 
     def _measure(self, subject, flows, options, progress):

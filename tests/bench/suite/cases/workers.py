@@ -114,8 +114,9 @@ def _measure(build, setting, rounds, seconds):
             result = json.load(file)
     if not result["hugepages"]:
         raise BenchError("bench-workers found no hugepages")
+    pairs = zip(result["one_switch"]["rounds"], result["two_switches"]["rounds"])
     return [{ONE: one["alone"], TWO: one["together"], f"{ONE}, two switches": two["alone"], APART: two["together"],
-             "off_core": result["off_core_share"]} for one, two in zip(result["one_switch"]["rounds"], result["two_switches"]["rounds"])]
+             "off_core": result["off_core_share"]} for one, two in pairs]
 
 
 CASE = Workers()
