@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A result as a picture: the figures above, the ratios with their intervals and targets below."""
 
+import textwrap
 from collections import Counter
 
 import matplotlib
@@ -11,10 +12,10 @@ import matplotlib.pyplot as plt  # noqa: E402
 
 def draw(result, folder):
     """folder/NAME.png"""
-    labels = [row["label"] for row in result["rows"]]
-    # The switches' own figures are in the tables; here they would only cover the others.
+    labels = [textwrap.fill(row["label"], max(6, 64 // len(result["rows"]))) for row in result["rows"]]
+    # The switches' own figures without a target are in the tables; here they would only cover the others.
     ratios = list(dict.fromkeys(ratio["label"] for row in result["rows"] for ratio in row["ratios"]
-                                if ratio.get("figure") != "own_cycles"))
+                                if ratio.get("figure") != "own_cycles" or ratio["target"]))
     figure, axes = plt.subplots(2 if ratios else 1, 1, figsize=(10, 8 if ratios else 4.5), squeeze=False)
     key, heading = result["columns"][0][:2]
     if any(column[0] == "cycles" for column in result["columns"]):
