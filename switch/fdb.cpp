@@ -17,8 +17,8 @@ Fdb::Fdb(const Options& options) : options_(options) {
   factor_ = random_word() | 1;
   inverse_ = factor_;  // right in its low 3 bits; Newton's method doubles them
   for (int i = 0; i < 5; ++i) inverse_ *= 2 - factor_ * inverse_;
-  constexpr size_t kFilled = 6;  // entries of a bucket when the table is at its capacity, or fewer
-  const size_t buckets = std::bit_ceil(std::max(options_.capacity / kFilled, kMinBuckets));
+  constexpr size_t kFilled = 4;  // entries of a bucket when the table is at its capacity, or fewer
+  const size_t buckets = std::bit_ceil(std::max((options_.capacity + kFilled - 1) / kFilled, kMinBuckets));
   mask_ = buckets - 1;
   last_seen_ = std::make_unique<std::atomic<uint32_t>[]>(buckets * Bucket{}.entries.size());
   const size_t bytes = buckets * sizeof(Bucket);
@@ -89,7 +89,7 @@ Fdb::Entry* Fdb::make_room(size_t bucket, int depth) noexcept {
 
 // `value`: a port, perhaps with kStaticBit.
 Fdb::Outcome Fdb::insert(uint64_t key, uint64_t value, uint32_t now) {
-  // What learning has filled must not keep a pod from the MAC that it was given; there is room for both.
+  // What learning has filled must not keep a pod from the MAC that it was given: that has the other half.
   if ((value & kStaticBit) == 0 && size() >= options_.capacity) return Outcome::TableFull;
   const Place place = place_of(key);
   const size_t primary = bucket_of(place);
@@ -135,8 +135,14 @@ Fdb::Outcome Fdb::learn(uint64_t key, PortId port, uint32_t now) {
 }
 
 Fdb::Outcome Fdb::add_static(uint64_t key, PortId port) {
-  if (Entry* entry = find_entry(key)) erase(*entry);
-  return insert(key, port | kStaticBit, 0);
+  Entry* entry = find_entry(key);
+  if (entry == nullptr) return insert(key, port | kStaticBit, 0);
+  // In its place: readers find the one or the other, and there is always room.
+  const uint64_t word = entry->load(std::memory_order_relaxed);
+  if ((word & kStaticBit) == 0) --learned_per_port_[word & kPortMask];
+  last_seen_of(*entry).store(0, std::memory_order_relaxed);
+  entry->store((word & kKeyMask) | port | kStaticBit, std::memory_order_release);
+  return Outcome::Stored;
 }
 
 bool Fdb::remove(uint64_t key) {

@@ -4,7 +4,8 @@
 // Two-choice buckets of eight entries and one cache line (cuckoo hashing, Pagh and Rodler 2001). An entry is
 // one word: the mix of the key is reversible, so that the bucket stands for a part of it (quotienting, Knuth
 // 6.4 exercise 13) and the other part, the tag, leaves room for the port. Small, because with many
-// addresses the time goes into cache misses. At its capacity the table is at most three quarters full.
+// addresses the time goes into cache misses. At its capacity the table is at most half full; beyond it only
+// static entries are taken, which have the other half.
 #pragma once
 
 #include <immintrin.h>
@@ -75,6 +76,8 @@ class Fdb {
 
   // Writer: the housekeeping thread only.
   Outcome learn(uint64_t key, PortId port, uint32_t now);
+  // Replaces a learned entry. TableFull only when there are about as many static entries as the capacity, or
+  // more.
   Outcome add_static(uint64_t key, PortId port);
   bool remove(uint64_t key);
   size_t remove_if(const std::function<bool(const Record&)>& doomed);
@@ -84,6 +87,7 @@ class Fdb {
   size_t bucket_count() const { return mask_ + 1; }
 
  private:
+  friend class FdbSearchTest;
   // An entry's word: the key's tag, then these. Free: kValidBit is not set.
   static constexpr uint64_t kPortMask = kMaxPorts - 1;
   static constexpr uint64_t kStaticBit = kMaxPorts;
