@@ -21,12 +21,16 @@ constexpr uint32_t kMaxRound = 10;  // seconds until the whole FDB was looked at
 constexpr uint32_t kStalledSeconds = 2;
 constexpr auto kStaleAfter = std::chrono::seconds(5);
 
+std::chrono::seconds round_of(uint32_t aging_seconds) {
+  return std::chrono::seconds(aging_seconds == 0 ? kMaxRound : std::clamp(aging_seconds / 60, 1U, kMaxRound));
+}
+
 }  // namespace
 
 Housekeeping::Housekeeping(Fdb& fdb, uint32_t aging_seconds, std::vector<std::unique_ptr<Worker>>& workers,
                            std::atomic<uint32_t>& clock_seconds)
     : fdb_(fdb),
-      round_seconds_(aging_seconds == 0 ? kMaxRound : std::clamp(aging_seconds / 60, 1U, kMaxRound)),
+      aging_pace_(fdb.bucket_count(), round_of(aging_seconds), kTick),
       workers_(workers),
       clock_seconds_(clock_seconds),
       counters_(std::make_unique<PortCounterTable>()),
@@ -71,6 +75,7 @@ void Housekeeping::run_commands(std::unique_lock<std::mutex>& lock) {
 void Housekeeping::loop() {
   pthread_setname_np(pthread_self(), "housekeeping");
   const auto start = Clock::now();
+  auto last = start;
   auto next_second = start + std::chrono::seconds(1);
   auto tick = kTick;
   std::unique_lock lock(mutex_);
@@ -79,12 +84,15 @@ void Housekeeping::loop() {
     run_commands(lock);
     lock.unlock();
     tick = drain_learned() > kManyLearned ? kShortTick : kTick;
-    if (const auto now = Clock::now(); now >= next_second) {
+    const auto now = Clock::now();
+    if (now >= next_second) {
       next_second = now + std::chrono::seconds(1);
       clock_seconds_ =
           static_cast<uint32_t>(std::chrono::duration_cast<std::chrono::seconds>(now - start).count()) + 1;
       every_second();
     }
+    fdb_.age_slice(clock_seconds_, aging_pace_.due(now - last));
+    last = now;
     lock.lock();
   }
 }
@@ -108,7 +116,6 @@ size_t Housekeeping::drain_learned() {
 
 void Housekeeping::every_second() {
   for (Port* port : ports_) port->maintain();
-  fdb_.age_slice(clock_seconds_, fdb_.bucket_count() / round_seconds_ + 1);
   sample_workers();
 }
 

@@ -13,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include "pmd/aging_pace.h"
 #include "pmd/worker.h"
 #include "switch/fdb.h"
 
@@ -54,7 +55,7 @@ class Housekeeping {
   static Totals totals_of(const Worker& worker);
 
   Fdb& fdb_;
-  const uint32_t round_seconds_;  // to look at the whole FDB
+  AgingPace aging_pace_;
   std::vector<std::unique_ptr<Worker>>& workers_;
   std::atomic<uint32_t>& clock_seconds_;
   std::unique_ptr<PortCounterTable> counters_;  // reasons that this thread finds
