@@ -9,6 +9,9 @@ from . import machine
 from .process import BenchError, Process, eventually, run
 
 
+AGING_SECONDS = 100000  # nothing may age while the other switches have their turn
+
+
 class Podswitch:
     name = "podswitch"
 
@@ -23,8 +26,7 @@ class Podswitch:
             "control.socket": self.control, "state.directory": os.path.join(folder, "state"),
             "workers.cores": machine.switch_cpu(), "workers.main-core": machine.other_cpu(),
             "metrics.listen": "", "memory.hugepages": "required",
-            # Nothing may age while the other switches have their turn.
-            "fdb.aging-seconds": 100000, **dict(options)}
+            "fdb.aging-seconds": AGING_SECONDS, **dict(options)}
         if fdb_size:
             self.options.update({"fdb.size": fdb_size, "fdb.port-limit": fdb_size // 2})
         self.process = None

@@ -45,6 +45,11 @@ _LESSONS = 20
 _PAGES = {PODSWITCH: 120, TESTPMD: 250, OVS: 850}
 
 
+def fdb_size(macs):
+    """For so many on each side, and a quarter more so that the table is never the limit; at least podswitch's default."""
+    return max(131072, 5 * macs // 2)
+
+
 def available(kind):
     return kind != OVS or openvswitch.installed()
 
@@ -91,9 +96,7 @@ class Subject:
     def _switch(self, sockets, idle):
         spec = self.spec
         if spec.kind == PODSWITCH:
-            # Source and destination MACs, and as much again so that the table is never the limit.
-            size = max(131072, 5 * spec.macs // 2)
-            return Podswitch(self.folder, sockets, idle, spec.build or self.setup.build, fdb_size=size,
+            return Podswitch(self.folder, sockets, idle, spec.build or self.setup.build, fdb_size=fdb_size(spec.macs),
                              mtu=spec.mtu, options=spec.options)
         if spec.kind == TESTPMD:
             return Testpmd(self.folder, sockets)
@@ -147,6 +150,7 @@ class Subject:
         if self.folder:
             shutil.rmtree(self.folder, ignore_errors=True)
         self.folder = None
+
 
 def derived(result):
     """What a trial's result means for a switch that works all the time."""

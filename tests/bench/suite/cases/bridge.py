@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bridging at full load. Targets stand beside the pairs that they are about."""
 
+from ..podswitch import AGING_SECONDS
 from ..rate import Group, Pair, RateCase, Row
 from ..report import COLUMNS
 from ..stats import at_least, at_most
-from ..subject import OVS, PODSWITCH, TESTPMD, Spec
+from ..subject import OVS, PODSWITCH, TESTPMD, Spec, fdb_size
 
 # podswitch in the middle: its trials are adjacent to those of both others.
 ALL = (Spec(TESTPMD), Spec(PODSWITCH), Spec(OVS))
@@ -30,24 +31,29 @@ FLOWS = RateCase(
     (Group(ALL, _flows("one-way", {1: (1.08, 1.3), 1000: (1.10, 1.3), 100000: (1.10, 2), 1000000: ()})),), "flows",
     smoke_groups=(Group(ALL, _flows("one-way", {1: (1.08, 1.3)})),))
 
+def _mac_group(macs, target=None, specs=ALL, pattern="one-way", label="", x=None):
+    kinds = [spec.kind for spec in specs]
+    trial = {"pattern": pattern, "flows": macs, "macs": macs}
+    pairs = tuple(pair for pair in _pairs(target) if pair.to in kinds)
+    return Group(tuple(Spec(kind, macs=macs) for kind in kinds), (Row(label or _number(macs), x or macs, trial, pairs),))
+
+
 ECHO = RateCase(
     "echo", "Bridge between 2 ports, both directions: the receiver sends every frame back.",
-    (Group(ALL, _flows("echo", {1: (1.08,), 1000: (1.10,), 100000: (1.10,)})),), "flows",
-    smoke_groups=(Group(ALL, _flows("echo", {1: (1.08,)})),))
-
-
-def _mac_group(macs, target=None, specs=ALL):
-    kinds = [spec.kind for spec in specs]
-    trial = {"pattern": "one-way", "flows": macs, "macs": macs}
-    pairs = tuple(pair for pair in _pairs(target) if pair.to in kinds)
-    return Group(tuple(Spec(kind, macs=macs) for kind in kinds), (Row(_number(macs), macs, trial, pairs),))
+    (Group(ALL, _flows("echo", {1: (1.08,), 1000: (1.10,), 100000: (1.10,)})),
+     _mac_group(100000, 1.20, pattern="echo", label="100,000 between as many MACs on each side", x="macs")), "flows",
+    smoke_groups=(Group(ALL, _flows("echo", {1: (1.08,)})),
+                  _mac_group(1000, pattern="echo", label="1,000 between as many MACs on each side", x="macs")))
 
 
 MACS = RateCase(
     "macs", "Bridge between 2 ports, one direction, with as many flows as MAC addresses on each side.",
     # A group each: the tables are made for the number of addresses.
     (_mac_group(1), _mac_group(1000), _mac_group(100000, 1.20), _mac_group(1000000, specs=ALL[:2])), "MACs on each side",
-    notes=("Open vSwitch keeps a flow for each pair of addresses, 200,000 by default: left out with 1,000,000.",),
+    notes=("Open vSwitch keeps a flow for each pair of addresses, 200,000 by default: left out with 1,000,000.",
+           f"podswitch's fdb.size is {_number(fdb_size(100000))} with 100,000 MACs on each side and {_number(fdb_size(1000000))} "
+           f"with 1,000,000 (a quarter more than there are addresses), else {_number(fdb_size(1))}, the default; "
+           f"fdb.aging-seconds is {_number(AGING_SECONDS)}, so that nothing ages while the others have their turn."),
     smoke_groups=(_mac_group(1000),))
 
 
