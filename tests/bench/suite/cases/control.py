@@ -24,22 +24,39 @@ TAP = "--type tap --ifname x --netns /run/netns/$netns --mac 02:00:00:00:00:99"
 
 
 @dataclass(frozen=True)
+class Loop:
+    """Bash, again and again; with `every` on a schedule of so many seconds."""
+    name: str
+    turn: str
+    every: float = 0.0
+
+
+METRICS = Loop("/metrics", "curl -sf -o /dev/null http://127.0.0.1:$metrics/metrics", 0.1)
+LISTING = Loop("all list commands", "\n".join(f"$cli {words}" for words in LISTS))
+PORTS = Loop("port added and deleted", f"$cli port add x {TAP}\n$cli port del x")
+# Not faster: the second worker, the generator and the commands share a CPU.
+QUEUES = Loop("queue moved there and back",
+              "$cli worker assign $idle $switch\nsleep 0.05\n$cli worker assign $idle $other\nsleep 0.05")
+BUSY_QUEUE = Loop("busy queue moved away and back",
+                  "$cli worker assign $busy $other\n$cli worker assign $busy $switch\nsleep 0.15")
+
+
+@dataclass(frozen=True)
 class Bother:
     x: str
     label: str
-    turn: str
+    loops: tuple  # at the same time
     both_workers: bool = False
 
 
 BOTHERS = (
-    Bother("metrics", "/metrics 10 times a second", "curl -sf -o /dev/null http://127.0.0.1:$metrics/metrics\nsleep 0.1"),
-    Bother("lists", "every list command in a loop", "\n".join(f"$cli {words}" for words in LISTS)),
-    Bother("ports", "a tap port added and deleted in a loop", f"$cli port add x {TAP}\n$cli port del x"),
-    # Not faster: the second worker, the generator and the commands share a CPU.
-    Bother("queues", "an idle port's queue moved 20 times a second",
-           "$cli worker assign $idle $switch\nsleep 0.05\n$cli worker assign $idle $other\nsleep 0.05", True),
-    Bother("busy-queue", "the busy queue moved away and back at once, a few times a second",
-           "$cli worker assign $busy $other\n$cli worker assign $busy $switch\nsleep 0.15", True),
+    Bother("metrics", "/metrics 10 times a second", (METRICS,)),
+    Bother("lists", "every list command in a loop", (LISTING,)),
+    Bother("ports", "a tap port added and deleted in a loop", (PORTS,)),
+    Bother("queues", "an idle port's queue moved 20 times a second", (QUEUES,), True),
+    Bother("busy-queue", "the busy queue moved away and back at once, a few times a second", (BUSY_QUEUE,), True),
+    Bother("all", "an idle queue moved, a tap added and deleted, lists and /metrics, all at once",
+           (METRICS, LISTING, PORTS, QUEUES), True),
 )
 
 
@@ -52,23 +69,28 @@ class State:
     variables: object = None
 
     def trial(self, options):
-        disturber = None
-        if self.bother:
-            disturber = Disturber(self.bother.label, self.bother.turn, self.subject.folder, self.variables)
+        disturbers = [Disturber(loop.name, loop.turn, self.subject.folder, self.variables, loop.every)
+                      for loop in (self.bother.loops if self.bother else ())]
         switch, drops = self.subject.switch, []
-        result = self.subject.trial(options, _watched(switch, drops, disturber or contextlib.nullcontext()))
+        result = self.subject.trial(options, _watched(switch, drops, disturbers))
         new = drops[1] - drops[0]
         cycles, packets = switch.by_core[machine.switch_cpu()]
+        if not packets:
+            raise BenchError(f"{self.name}: the first worker had no packets")
+        rates = {one.name: one.per_second for one in disturbers}
         return {**result, "state": self.name, "first_cycles": cycles / packets, "full": new.pop(RING_FULL, 0),
-                "other_drops": sum(new.values()), "turns": disturber.turns if disturber else 0,
+                "other_drops": sum(new.values()), "turns": sum(one.turns for one in disturbers),
+                "per_second": sum(rates.values()), "loops_per_second": rates,
                 "away": 100 * (1 - packets / sum(one for _, one in switch.by_core.values()))}
 
 
 @contextlib.contextmanager
-def _watched(switch, drops, inside):
+def _watched(switch, drops, disturbers):
     """Appends what the switch has dropped before and after."""
     drops.append(switch.drops())
-    with inside:
+    with contextlib.ExitStack() as stack:
+        for disturber in disturbers:
+            stack.enter_context(disturber)
         yield
     drops.append(switch.drops())
 
@@ -81,6 +103,7 @@ NOTES = (
     "The busy queue's row: until the queue is back, its worker, the generator and the commands share a CPU, so few packets go that "
     "way (away: their part), and one of their bursts that is interrupted counts until it goes on. The figure is what the moves cost "
     "the flow as a whole, not what a packet costs on the second worker.",
+    "turns a second: what the loops achieved, from their start before the warm-up to the end of the last turn.",
     "lost: sent by the generator and not received, in all rounds; ring full and other drops: by the switch's own count, warm-up's "
     "among them. A move loses nothing when there are no other drops: rings are full when the generator does not receive, while "
     "something else has its CPU.",
@@ -111,8 +134,9 @@ class Control:
                     if chosen:
                         self._block(chosen, both, netns, setup, options, block, progress, rounds)
         progress.end()
-        return {"rows": [self._row(bother, rounds[bother.x]) for bother in bothers], "notes": list(NOTES), "x_label": "meanwhile",
-                "columns": [["own_cycles", "busy cycles", ".1f"], ["mpps", "Mpps", ".2f"], ["turns", "turns a trial", ".0f"],
+        notes = [*NOTES, *(_achieved(bother, rounds[bother.x]) for bother in bothers if len(bother.loops) > 1)]
+        return {"rows": [self._row(bother, rounds[bother.x]) for bother in bothers], "notes": notes, "x_label": "meanwhile",
+                "columns": [["own_cycles", "busy cycles", ".1f"], ["mpps", "Mpps", ".2f"], ["per_second", "turns a second", ".1f"],
                             ["first_cycles", "first", ".1f"], ["away", "away %", ".2f"], ["lost", "lost", ".0f"],
                             ["full", "ring full", ".0f"], ["other_drops", "other drops", ".0f"]]}
 
@@ -146,7 +170,7 @@ class Control:
         subjects = {}
         for state in rounds[0]:
             subjects[state] = {key: stats.summary([one[state][key] for one in rounds])
-                               for key in ("own_cycles", "first_cycles", "mpps", "turns", "away")}
+                               for key in ("own_cycles", "first_cycles", "mpps", "turns", "per_second", "away")}
             subjects[state].update({key: sum(one[state][key] for one in rounds)
                                     for key in ("lost", "full", "other_drops", "corrupt", "unexpected", "reordered")})
 
@@ -163,6 +187,13 @@ class Control:
                 ratios.append(ratio("busy cycles of the first worker", BOTHERED, QUIET, "first_cycles"))
         return {"label": bother.label, "x": bother.x, "trial": TRIAL, "rounds": len(rounds), "subjects": subjects,
                 "ratios": ratios, "trials": [list(one.values()) for one in rounds]}
+
+
+def _achieved(bother, rounds):
+    """What the table's sum is made of."""
+    trials = [trial for one in rounds for trial in one.values() if trial["loops_per_second"]]
+    rates = (f"{loop.name} {stats.median([trial['loops_per_second'][loop.name] for trial in trials]):.1f}" for loop in bother.loops)
+    return f"{bother.label}: {', '.join(rates)} times a second (medians)."
 
 
 def _spec(name, build, both_workers):
