@@ -127,7 +127,7 @@ def run_all(cases, setup, options, save, command_of):
         except BenchError as error:
             failed += 1
             print(f"\n{case.name}: failed: {error}", file=sys.stderr, flush=True)
-        except (OSError, KeyError, ValueError):
+        except Exception:  # a mistake in one case must not cost what the others measure
             failed += 1
             print(f"\n{case.name}: failed", file=sys.stderr)
             traceback.print_exc()

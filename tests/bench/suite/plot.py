@@ -78,7 +78,7 @@ def _errors(figures):
 
 def _ratios(axis, result, names):
     points = [(i, (ratio["label"], ratio)) for i, row in enumerate(result["rows"]) for ratio in row["ratios"]
-              if ratio["label"] in names]
+              if ratio["label"] in names and ratio["median"] is not None]
     for name, shown in _by_name(points).items():
         drawn = axis.errorbar([x for x, _ in shown], [r["median"] for _, r in shown], yerr=_errors([r for _, r in shown]),
                               fmt="o", markersize=4, capsize=3, label=name)

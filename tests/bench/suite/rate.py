@@ -95,8 +95,10 @@ def summarise(row, names, rounds):
     subjects = {}
     for name in names:
         trials = [one[name] for one in rounds]
-        subjects[name] = {key: stats.summary([trial[key] for trial in trials]) if all(trial[key] for trial in trials) else None
-                          for key in ("mpps", "gbps", "cycles", "own_cycles")}
+        figures = {key: [trial[key] for trial in trials if trial[key] is not None]
+                   for key in ("mpps", "gbps", "cycles", "own_cycles")}
+        subjects[name] = {key: stats.summary(values) if values else None for key, values in figures.items()}
+        subjects[name]["silent"] = sum(not trial["mpps"] for trial in trials)
         for key in ("lost", "corrupt", "unexpected", "reordered"):
             subjects[name][key] = sum(trial[key] for trial in trials)
         subjects[name]["generator_limit"] = sum(trial["limit"] == "generator" for trial in trials)
@@ -116,10 +118,17 @@ def kind_of(name):
 
 
 def ratio_of(pair, rounds):
-    if not all(one[pair.of][pair.figure] and one[pair.to][pair.figure] for one in rounds):
+    """Of the rounds in which both have the figure; None when there are none and nothing was expected."""
+    values = [one[pair.of][pair.figure] / one[pair.to][pair.figure] for one in rounds
+              if one[pair.of][pair.figure] and one[pair.to][pair.figure]]
+    if not values and not pair.target:
         return None
-    values = [one[pair.of][pair.figure] / one[pair.to][pair.figure] for one in rounds]
     ratio = stats.ratio(pair.label, values, pair.target)
+    if pair.target and len(values) < len(rounds):
+        # Who lets nothing through does not keep up with anybody.
+        silent = any(not one[pair.of]["mpps"] and one[pair.to]["mpps"] for one in rounds)
+        ratio["verdict"] = "missed" if silent else "undecided"
+        return {**ratio, "of": pair.of, "to": pair.to, "figure": pair.figure}
     # Whoever the generator held back could have been faster: a rival's figure flatters, an own one does wrong.
     held_back = {"met": pair.to, "missed": pair.of}.get(ratio["verdict"])
     if held_back and pair.figure != "own_cycles":

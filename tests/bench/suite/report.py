@@ -42,14 +42,18 @@ def _figures(result):
 
 
 def _number(figure, form):
-    if figure is None:
-        return ""
-    return format(figure["median"] if isinstance(figure, dict) else figure, form)
+    if isinstance(figure, dict):
+        figure = figure["median"]
+    return "" if figure is None else format(figure, form)
+
+
+def _interval(figure, form):
+    return "" if figure["low"] is None else f"{figure['low']:{form}} to {figure['high']:{form}}"
 
 
 def _ratios(result):
-    rows = [[row["label"], ratio["label"], f"{ratio['median']:.3f}", f"{ratio['low']:.3f} to {ratio['high']:.3f}",
-             ratio["rounds"], ratio["target"] or "", ratio["verdict"] or ""]
+    rows = [[row["label"], ratio["label"], _number(ratio, ".3f"), _interval(ratio, ".3f"), ratio["rounds"],
+             ratio["target"] or "", ratio["verdict"] or ""]
             for row in result["rows"] for ratio in row["ratios"]]
     if not rows:
         return None
@@ -63,8 +67,8 @@ def _remarks(result):
             if limited := subject.get("generator_limit"):
                 remarks.append(f"{LIMIT_MARK} {row['label']}: the generator was the limit of {name} in {limited} of "
                                f"{row['rounds']} rounds.")
-            if "lost" in subject and not subject["mpps"]:
-                remarks.append(f"{row['label']}, {name}: nothing arrives.")
+            if silent := subject.get("silent"):
+                remarks.append(f"{row['label']}, {name}: nothing arrives in {silent} of {row['rounds']} rounds.")
             if wrong := [f"{subject[key]} {key}" for key in ("corrupt", "unexpected", "reordered") if subject.get(key)]:
                 remarks.append(f"{row['label']}, {name}: {', '.join(wrong)} among the frames that were checked.")
     return remarks
@@ -133,8 +137,10 @@ def page(results, order):
 
 def key_figures(results):
     """For the project's README: what has a target, and how to get it again."""
-    rows = [[name, row["label"], ratio["label"], f"{ratio['median']:.2f} ({ratio['low']:.2f} to {ratio['high']:.2f})",
-             ratio["target"], ratio["verdict"]]
+    def figure(ratio):
+        return "nothing arrives" if ratio["median"] is None else f"{_number(ratio, '.2f')} ({_interval(ratio, '.2f')})"
+
+    rows = [[name, row["label"], ratio["label"], figure(ratio), ratio["target"], ratio["verdict"]]
             for name, result in results.items() for row in result["rows"] for ratio in row["ratios"] if ratio["target"]]
     if not rows:
         return "No results are stored: `sudo tests/bench/run` makes them.\n"

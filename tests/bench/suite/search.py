@@ -26,13 +26,13 @@ def loss_ratio(result):
 
 
 class Search:
-    """measure(rate) is a loss ratio."""
+    """measure(rate) is a loss ratio, or None when the generator could not offer the rate: then it is not reached."""
 
     def __init__(self, measure, full_rate, phases=PHASES):
         self.measure = measure
         self.full_rate = full_rate
         self.phases = phases
-        self.known = {}  # rate: loss ratios
+        self.known = {}  # rate: what was measured
 
     def highest(self, bound):
         """The rate, 0 when even a hundredth of the full rate loses more."""
@@ -42,6 +42,15 @@ class Search:
             if low == 0:
                 return 0.0
         return low
+
+    def held_back(self, found, bound):
+        """Whether it was the generator that kept `found` from being higher."""
+        above = [rate for rate in self.known if rate > found]
+        if not above:
+            return False
+        losses = self.known[min(above)]
+        bad = sum(loss is not None and loss > bound for loss in losses)
+        return 2 * bad <= len(losses)
 
     def _narrow(self, low, high, bound, phase):
         step = max(high - low, phase.width * high)
@@ -65,7 +74,7 @@ class Search:
     def _holds(self, rate, bound, phase):
         losses = self.known.setdefault(rate, [])
         while True:
-            good = sum(loss <= bound for loss in losses)
+            good = sum(loss is not None and loss <= bound for loss in losses)
             # Decided as soon as the rest could not change it.
             if 2 * good > phase.trials or 2 * (len(losses) - good) > phase.trials:
                 return 2 * good > len(losses)

@@ -16,6 +16,9 @@ def interval(values, confidence=0.95):
 
 
 def summary(values):
+    """All None when there are no values."""
+    if not values:
+        return {"median": None, "low": None, "high": None, "values": []}
     low, high = interval(values)
     return {"median": median(values), "low": low, "high": high, "values": list(values)}
 
@@ -32,7 +35,9 @@ class Target:
         return f"{self.kind} {self.value:g}"
 
     def verdict(self, low, high):
-        """met, missed, or undecided when the interval spans the target."""
+        """met, missed, or undecided when the interval spans the target, or there is none."""
+        if low is None:
+            return "undecided"
         if self.kind == "at least":
             low, high = -high, -low
         bound = self.value if self.kind == "at most" else -self.value

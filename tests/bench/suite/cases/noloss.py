@@ -46,6 +46,7 @@ class NoLoss:
                  f"{options.noloss_ms} ms, the others may lose more. loss %: in one trial of {options.seconds:g} s at the NDR, with "
                  "all that the machine did meanwhile."]
         notes += [f"{spec.name}: not installed, left out." for spec in self.specs if spec not in specs]
+        notes += missing_notes(rounds)
         return {"rows": [self._row(flows, rounds[flows]) for flows in chosen], "notes": notes, "x_label": "flows",
                 "columns": [["ndr", "NDR Mpps", ".2f"], ["pdr", "PDR Mpps", ".2f"], ["full", "max Mpps", ".2f"],
                             ["loss", "loss %", ".3f"],
@@ -65,46 +66,67 @@ class NoLoss:
         def run(**more):
             return subject.generator.trial({**trial, **more})
 
-        def loss(rate):
+        def offered(rate, **more):
+            """The result, None when the generator did not keep the rate in any of three trials."""
             nonlocal spoilt
             for _ in range(3):
-                result = run(rate=rate, seconds=options.noloss_ms / 1000, warmup_ms=20)
+                result = run(rate=rate, **more)
                 # A generator that stood still so long has filled the ring by itself while it caught up.
-                if result["longest_turn_ns"] / 1e9 * rate < 3 * subject.queue_size:
+                stood_still = "seconds" in more and result["longest_turn_ns"] / 1e9 * rate >= 3 * subject.queue_size
+                if result["limit"] != "generator" and not stood_still:
                     break
                 spoilt += 1
-            return search.loss_ratio(result)
+            return None if result["limit"] == "generator" else result
+
+        def loss(rate):
+            result = offered(rate, seconds=options.noloss_ms / 1000, warmup_ms=20)
+            return result and search.loss_ratio(result)
 
         def fastest():
-            return max(run()["rate_received"] for _ in range(3))
+            """(rate, whether the generator was its limit)"""
+            return max((one["rate_received"], one["limit"] == "generator") for one in (run() for _ in range(3)))
 
         full = fastest()
         for _ in range(3):
-            searching = search.Search(loss, full, search.PHASES[:1] if options.smoke else search.PHASES)
-            ndr, pdr = searching.highest(search.NDR), searching.highest(search.PDR)
+            if not full[0]:
+                raise BenchError(f"{subject.name}: nothing arrives")
+            searching = search.Search(loss, full[0], search.PHASES[:1] if options.smoke else search.PHASES)
+            found, held_back = {}, set()
+            for key, bound in (("ndr", search.NDR), ("pdr", search.PDR)):
+                found[key] = searching.highest(bound)
+                if searching.held_back(found[key], bound) or full[1] and found[key] == full[0]:
+                    held_back.add(key)
             # A maximum that was measured in a bad moment would cap what is searched below it, and flatter the ratio.
-            before, full = full, max(full, fastest())
-            if full < 1.03 * before:
+            before, full = full[0], max(full, fastest())
+            if full[0] < 1.03 * before:
                 break
-        figures = {"full": full / 1e6, "ndr": ndr / 1e6, "pdr": pdr / 1e6}
-        if figures["ndr"]:
-            figures["loss"] = 100 * search.loss_ratio(run(rate=figures["ndr"] * 1e6))
-            latency = run(rate=figures["ndr"] * 1e6 / 2, latency=True)["latency_ns"]
-            figures.update({key: latency[key] / 1000 for key in LATENCIES})
-        searched = {f"{rate / 1e6:.3f}": [round(100 * one, 4) for one in losses]
+        figures = {"full": full[0] / 1e6, **{key: rate / 1e6 for key, rate in found.items()}}
+        if full[1]:
+            held_back.add("full")
+        ndr = found["ndr"]
+        if ndr and (result := offered(ndr)):
+            figures["loss"] = 100 * search.loss_ratio(result)
+        if ndr and (result := offered(ndr / 2, latency=True)):
+            figures.update({key: result["latency_ns"][key] / 1000 for key in LATENCIES})
+        searched = {f"{rate / 1e6:.3f}": [None if one is None else round(100 * one, 4) for one in losses]
                     for rate, losses in sorted(searching.known.items())}
-        return {"subject": subject.name, **figures, "spoilt_trials": spoilt, "loss_percent_at_mpps": searched}
+        return {"subject": subject.name, **figures, "held_back": sorted(held_back),
+                "spoilt_trials": spoilt, "loss_percent_at_mpps": searched}
 
     def _row(self, flows, rounds):
         names = [name for name in (spec.name for spec in self.specs) if name in rounds[0]]
-        subjects = {name: {key: stats.summary([one[name].get(key, 0) for one in rounds])
-                           for key in ("ndr", "pdr", "full", "loss", *LATENCIES)} for name in names}
+        subjects = {}
+        for name in names:
+            figures = {key: [one[name][key] for one in rounds if key in one[name]]
+                       for key in ("ndr", "pdr", "full", "loss", *LATENCIES)}
+            subjects[name] = {key: stats.summary(values) if values else None for key, values in figures.items()}
+            subjects[name]["generator_limit"] = sum(bool(one[name]["held_back"]) for one in rounds)
         ratios = []
         for name in names:
             for key, heading in (("ndr", "NDR"), ("pdr", "PDR")):
                 values = [one[name][key] / one[name]["full"] for one in rounds]
                 target = TARGET if (name, key) == (self.of, "ndr") else None
-                ratios.append(stats.ratio(f"{name}: {heading} / max", values, target))
+                ratios.append(judged(stats.ratio(f"{name}: {heading} / max", values, target), name, key, rounds))
         for other in (name for name in names if name != self.of):
             for key, heading in (("ndr", "NDR"), ("pdr", "PDR"), ("full", "max")):
                 if all(one[other][key] for one in rounds):
@@ -112,6 +134,24 @@ class NoLoss:
                                               [one[self.of][key] / one[other][key] for one in rounds]))
         return {"label": f"{flows:,}", "x": flows, "rounds": len(rounds), "subjects": subjects, "ratios": ratios,
                 "trials": [list(one.values()) for one in rounds]}
+
+
+def judged(ratio, name, key, rounds):
+    """Whoever the generator held back could have been faster: a maximum that is too low flatters, an NDR does wrong."""
+    held_back = {"met": "full", "missed": key}.get(ratio["verdict"])
+    if held_back and sum(held_back in one[name]["held_back"] for one in rounds) > len(rounds) / 10:
+        ratio["verdict"] = "undecided"
+    return ratio
+
+
+def missing_notes(rounds):
+    """Of {flows: [round, ...]}: which figures are of fewer rounds."""
+    for flows, measured in rounds.items():
+        for name in measured[0]:
+            for key, heading in (("loss", "loss"), ("p50", "latency")):
+                if missing := sum(key not in one[name] for one in measured):
+                    yield (f"{flows:,} flows, {name}: no {heading} in {missing} of {len(measured)} rounds, in which no rate held or "
+                           "the generator did not keep it.")
 
 
 CASE = NoLoss()
