@@ -109,12 +109,11 @@ def run_case(case, setup, options, command):
             **result}
 
 
-def show(result, save):
+def show(result, save, partial):
     print(f"\n## {result['name']}: {result['summary']}\n\n{report.tables(result)}", flush=True)
     if save:
         from . import plot  # needs matplotlib
-        report.save(result)
-        plot.draw(result, report.RESULTS)
+        plot.draw(report.save(result, partial), report.RESULTS)
         report.write_page(CASES)
 
 
@@ -123,7 +122,7 @@ def run_all(cases, setup, options, save, command_of):
     failed = 0
     for case in cases:
         try:
-            show(run_case(case, setup, options, command_of(case)), save)
+            show(run_case(case, setup, options, command_of(case)), save, bool(options.rows.get(case.name)))
         except BenchError as error:
             failed += 1
             print(f"\n{case.name}: failed: {error}", file=sys.stderr, flush=True)

@@ -9,6 +9,8 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
 
+from .report import origins  # noqa: E402
+
 
 def draw(result, folder):
     """folder/NAME.png"""
@@ -31,7 +33,8 @@ def draw(result, folder):
         axis.set_xlabel(result["x_label"])
         axis.grid(axis="y", alpha=0.3)
         axis.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1))
-    figure.text(0.99, 0.005, f"{result['machine']['commit'][:12]}, {result['machine']['date'][:10]}", ha="right", fontsize=7)
+    made = dict.fromkeys(f"{origin['machine']['commit'][:12]}, {origin['machine']['date'][:10]}" for origin, _ in origins(result))
+    figure.text(0.99, 0.005, "; ".join(made), ha="right", fontsize=7)
     figure.tight_layout()
     figure.savefig(folder / f"{result['name']}.png", dpi=100, metadata={"Software": None})
     plt.close(figure)

@@ -61,7 +61,7 @@ def _ratios(result):
 
 
 def _remarks(result):
-    remarks = list(result["notes"])
+    remarks = list(dict.fromkeys(note for origin, _ in origins(result) for note in origin["notes"] or ()))
     for row in result["rows"]:
         for name, subject in row["subjects"].items():
             if limited := subject.get("generator_limit"):
@@ -99,9 +99,44 @@ def encode(value, indent=""):
     return f"{left}\n{inner}" + f",\n{inner}".join(parts) + f"\n{indent}{right}"
 
 
-def save(result):
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{result['name']}.json").write_text(encode(result) + "\n")
+ORIGIN = ("command", "machine", "options", "notes")  # of a result, or of a row that is older than its result
+
+
+def origin_of(row, result):
+    return row.get("origin") or {key: result.get(key) for key in ORIGIN}
+
+
+def origins(result):
+    """[(origin, labels of its rows)], in the order of the rows."""
+    grouped = []
+    for row in result["rows"]:
+        origin = origin_of(row, result)
+        labels = next((labels for known, labels in grouped if known == origin), None)
+        if labels is None:
+            grouped.append((origin, labels := []))
+        labels.append(row["label"])
+    return grouped
+
+
+def merged(old, new):
+    """`new` with the rows of `old` that it does not have, which keep where they come from."""
+    rows = {row["label"]: {**row, "origin": origin_of(row, old)} for row in old["rows"]}
+    rows.update({row["label"]: row for row in new["rows"]})
+    rows = list(rows.values())
+    if all(isinstance(row["x"], (int, float)) for row in rows):
+        rows.sort(key=lambda row: row["x"])
+    return {**new, "rows": rows}
+
+
+def save(result, partial=False, folder=None):
+    """What is stored now; `partial`: only some rows of the case were measured."""
+    folder = folder or RESULTS
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{result['name']}.json"
+    if partial and path.exists():
+        result = merged(json.loads(path.read_text()), result)
+    path.write_text(encode(result) + "\n")
+    return result
 
 
 def load(folder=RESULTS):
@@ -109,8 +144,8 @@ def load(folder=RESULTS):
     return {result["name"]: result for result in results}
 
 
-def _origin(result):
-    facts = result["machine"]
+def _origin(origin):
+    facts = origin["machine"]
     cpu = facts["cpu"]
     dirty = " with changes" if facts["dirty"] else ""
     parts = [f"{cpu['model']} (family {cpu['family']}, model {cpu['model_number']}), {cpu['count']} CPUs"
@@ -129,7 +164,11 @@ def page(results, order):
             "ratios of adjacent trials.", ""]
     for name in [*[name for name in order if name in results], *sorted(set(results) - set(order))]:
         result = results[name]
-        text += [f"## {name}", "", result["summary"], "", f"`{result['command']}`", "", _origin(result), "", tables(result), ""]
+        text += [f"## {name}", "", result["summary"], ""]
+        made = origins(result)
+        for origin, labels in made:
+            text += [f"`{origin['command']}`" + (f" ({'; '.join(labels)})" if len(made) > 1 else ""), "", _origin(origin), ""]
+        text += [tables(result), ""]
         if (RESULTS / f"{name}.png").exists():
             text += [f"![{name}]({name}.png)", ""]
     return "\n".join(text)
@@ -145,11 +184,13 @@ def key_figures(results):
     if not rows:
         return "No results are stored: `sudo tests/bench/run` makes them.\n"
     table = markdown(["case", "with", "ratio", "median (95 % interval)", "target", ""], rows)
-    origins = {}
-    for name, result in results.items():
-        if any(ratio["target"] for row in result["rows"] for ratio in row["ratios"]):
-            origins.setdefault(_origin(result), []).append(f"`{result['command']}`")
-    made = [f"Made by {', '.join(commands)}. {origin}" for origin, commands in origins.items()]
+    commands = {}  # by origin
+    for result in results.values():
+        for row in result["rows"]:
+            if any(ratio["target"] for ratio in row["ratios"]):
+                origin = origin_of(row, result)
+                commands.setdefault(_origin(origin), {})[f"`{origin['command']}`"] = True
+    made = [f"Made by {', '.join(words)}. {origin}" for origin, words in commands.items()]
     return "\n\n".join([table, *made]) + "\n"
 
 
