@@ -16,7 +16,6 @@
 namespace podswitch::bench {
 namespace {
 
-constexpr size_t kLookUps = 32;  // a round's, as a burst's
 constexpr size_t kMinKeys = 1 << 16;
 
 struct Table {
@@ -47,22 +46,23 @@ struct Table {
 };
 
 void sizes(benchmark::internal::Benchmark* made) {
-  made->ArgName("entries")->Arg(1)->Arg(1000)->Arg(10'000)->Arg(100'000)->Arg(1'000'000);
+  made->ArgNames({"entries", "burst"})->ArgsProduct({{1, 1000, 10'000, 100'000, 1'000'000}, {1, 8, 32}});
 }
 
 enum class Prefetch { No, Yes };
 
 void look_up(benchmark::State& state, const Fdb& fdb, const std::vector<uint64_t>& keys, Prefetch prefetch,
              PortId expected) {
+  const auto look_ups = static_cast<size_t>(state.range(1));
   size_t at = 0;
   size_t wrong = 0;
   const auto nothing = [] {};
-  measure(state, kLookUps, nothing, [&] {
+  measure(state, look_ups, nothing, [&] {
     const uint64_t* burst = &keys[at];
     if (prefetch == Prefetch::Yes)
-      for (size_t i = 0; i < kLookUps; ++i) fdb.prefetch(fdb.place_of(burst[i]));
-    for (size_t i = 0; i < kLookUps; ++i) wrong += fdb.find(burst[i]).port() != expected;
-    at = (at + kLookUps) & (keys.size() - 1);
+      for (size_t i = 0; i < look_ups; ++i) fdb.prefetch(fdb.place_of(burst[i]));
+    for (size_t i = 0; i < look_ups; ++i) wrong += fdb.find(burst[i]).port() != expected;
+    at = (at + look_ups) & (keys.size() - 1);
   });
   if (wrong != 0) fail(state, "wrong answers");
 }
@@ -76,7 +76,7 @@ void miss(benchmark::State& state) {
   const Table& table = Table::of(static_cast<size_t>(state.range(0)));
   look_up(state, table.fdb, table.misses, Prefetch::No, kNoPort);
 }
-// As the packet path does it: 32 prefetches, then 32 look-ups.
+// As the packet path does it: a burst's prefetches, then its look-ups.
 void hit_prefetched(benchmark::State& state) {
   const Table& table = Table::of(static_cast<size_t>(state.range(0)));
   look_up(state, table.fdb, table.hits, Prefetch::Yes, kOut);
@@ -85,13 +85,14 @@ void hit_prefetched(benchmark::State& state) {
 // Each look-up waits for the one before: what one takes from its start to its end.
 void hit_latency(benchmark::State& state) {
   const Table& table = Table::of(static_cast<size_t>(state.range(0)));
+  const auto look_ups = static_cast<size_t>(state.range(1));
   size_t at = 0;
   uint64_t always_zero = 0;
   const auto nothing = [] {};
-  measure(state, kLookUps, nothing, [&] {
-    for (size_t i = 0; i < kLookUps; ++i)
+  measure(state, look_ups, nothing, [&] {
+    for (size_t i = 0; i < look_ups; ++i)
       always_zero = table.fdb.find(table.hits[at + i] ^ always_zero).port() ^ uint64_t { kOut };
-    at = (at + kLookUps) & (table.hits.size() - 1);
+    at = (at + look_ups) & (table.hits.size() - 1);
   });
   if (always_zero != 0) fail(state, "wrong answers");
 }

@@ -16,7 +16,10 @@ namespace podswitch::bench {
 inline void bursts(benchmark::internal::Benchmark* made) {
   made->ArgName("burst")->Arg(1)->Arg(8)->Arg(32);
 }
-// One MAC and few: tables that are hot. 100,000 behind each port, in random order: 8 MiB, more than L2.
+inline void ports_and_bursts(benchmark::internal::Benchmark* made) {
+  made->ArgNames({"ports", "burst"})->ArgsProduct({{30, 1000}, {1, 8, 32}});
+}
+// One MAC and few: tables that are hot. 100,000 behind each port, in random order: 4 MiB, more than L2.
 inline void macs_and_bursts(benchmark::internal::Benchmark* made) {
   made->ArgNames({"macs", "burst"})->ArgsProduct({{1, 8, 100'000}, {1, 8, 32}});
 }

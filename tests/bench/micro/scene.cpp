@@ -77,6 +77,15 @@ Addresses& Addresses::of(size_t macs) {
   return *slot;
 }
 
+Shuffled::Shuffled(size_t count) : numbers_(std::bit_ceil(std::max(count, kMinPairs))) {
+  std::mt19937_64 random(count);
+  std::vector<size_t> order;
+  for (size_t i = 0; i < numbers_.size(); ++i) {
+    if (i % count == 0) order = shuffled(count, random);
+    numbers_[i] = static_cast<uint32_t>(order[i % count]);
+  }
+}
+
 test::Packet Scene::udp_frame() {
   return test::Packet()
       .eth(mac_of(kIn, 0).to_string(), mac_of(kOut, 0).to_string())

@@ -42,6 +42,17 @@ struct Addresses {
   std::vector<Pair> pairs;  // a power of two of them, as the burst sizes are
 };
 
+// The numbers below `count` in random order, over and over.
+class Shuffled {
+ public:
+  explicit Shuffled(size_t count);
+  uint32_t next() noexcept { return numbers_[position_++ & (numbers_.size() - 1)]; }
+
+ private:
+  std::vector<uint32_t> numbers_;  // a power of two of them
+  size_t position_ = 0;
+};
+
 class Scene {
  public:
   struct Setup {
