@@ -2,12 +2,15 @@
 """What the control side costs the worker at full load."""
 
 import contextlib
+import os
 import socket
+import tempfile
 from dataclasses import dataclass
 
 from .. import machine, stats
 from ..disturber import Disturber
 from ..namespace import namespace
+from ..podswitch import Podswitch
 from ..process import BenchError
 from ..progress import Progress
 from ..rounds import attached, blocks, one_round
@@ -15,7 +18,7 @@ from ..subject import PODSWITCH, Spec
 
 TARGET = stats.at_most(1.02)
 TRIAL = {"pattern": "one-way", "flows": 1000, "macs": 1000}
-QUIET, BOTHERED = "quiet", "bothered"
+QUIET, BOTHERED, DECOY = "quiet", "bothered", "another one bothered"
 LISTS = ("status", "port list", "port show p0", "fdb list", "worker list", "drops --all", "stats", "log level", "version")
 IDLE = "p2:0"  # the port after the two that are busy
 BUSY = "p0:0"  # where the traffic comes in
@@ -95,7 +98,26 @@ def _watched(switch, drops, disturbers):
     drops.append(switch.drops())
 
 
+@contextlib.contextmanager
+def _decoy(setup):
+    """An idle switch beside the measured one, on the generator's CPU: what the same commands cost when they are
+    not for the one that is measured."""
+    with tempfile.TemporaryDirectory(prefix="podswitch-bench-") as folder:
+        switch = Podswitch(folder, [os.path.join(folder, name) for name in ("p0", "p1", "p2")], build=setup.build,
+                           options={"workers.cores": machine.other_cpu(), "workers.main-core": None,
+                                    "memory.hugepages": "none", "metrics.listen": f"127.0.0.1:{_free_port()}"})
+        try:
+            switch.start()
+            switch.keep_threads_off_the_switch()
+            yield switch
+        finally:
+            switch.stop()
+
+
 NOTES = (
+    "'another one bothered' is a trial in which the same commands go to a second, idle daemon on the generator's CPU: what is left "
+    "of the rise then is the machine's (a generator that is interrupted sends in other bursts), and not what the switch's own work "
+    "costs its worker.",
     "No peer: the figure is what podswitch's own commands cost it.",
     "What bothers runs on the generator's CPU and takes time from it: busy cycles per packet, not the rate, is the figure.",
     "The queues' rows have a second worker on that CPU. Busy cycles are of both workers, first: of the one that has the other CPU. "
@@ -127,12 +149,12 @@ class Control:
             raise BenchError(f"{self.name} has no {', '.join(unknown)}; it has {', '.join(b.x for b in BOTHERS)}")
         progress = Progress(self.name, options.rounds * len(bothers))
         rounds = {bother.x: [] for bother in bothers}
-        with namespace() as netns:
+        with namespace() as netns, _decoy(setup) as decoy:
             for block in blocks(options.rounds, options.restart_every):
                 for both in (False, True):
                     chosen = [bother for bother in bothers if bother.both_workers == both]
                     if chosen:
-                        self._block(chosen, both, netns, setup, options, block, progress, rounds)
+                        self._block(chosen, both, netns, decoy, setup, options, block, progress, rounds)
         progress.end()
         notes = [*NOTES, *(_achieved(bother, rounds[bother.x]) for bother in bothers if len(bother.loops) > 1)]
         return {"rows": [self._row(bother, rounds[bother.x]) for bother in bothers], "notes": notes, "x_label": "meanwhile",
@@ -140,7 +162,7 @@ class Control:
                             ["first_cycles", "first", ".1f"], ["away", "away %", ".2f"], ["lost", "lost", ".0f"],
                             ["full", "ring full", ".0f"], ["other_drops", "other drops", ".0f"]]}
 
-    def _block(self, bothers, both_workers, netns, setup, options, block, progress, rounds):
+    def _block(self, bothers, both_workers, netns, decoy, setup, options, block, progress, rounds):
         specs = [_spec(name, build, both_workers) for name, build in self.builds or (("", ""),)]
         with machine.hugepages(sum(spec.hugepages for spec in specs) + 100), attached(specs, setup) as subjects:
             if both_workers:
@@ -148,22 +170,21 @@ class Control:
                     _place(subject.switch)
             trial = {**TRIAL, "seconds": options.seconds, "warmup_ms": options.warmup_ms}
             for bother in bothers:
-                states = self._states(subjects, bother, netns)
+                states = self._states(subjects, bother, netns, decoy)
                 for number in block:
                     progress.step(f"{bother.label}, round {number + 1} of {options.rounds}")
                     rounds[bother.x].append(one_round(states, number, lambda state: state.trial(trial)))
 
-    def _states(self, subjects, bother, netns):
+    def _states(self, subjects, bother, netns, decoy):
         """Of two builds, those that are bothered stand beside each other."""
         states = []
         for subject in subjects:
             prefix = f"{subject.name}, " if self.builds else ""
-            switch = subject.switch
-            variables = {"cli": f"{switch.build}/ctl/podswitch --socket {switch.control}", "netns": netns, "idle": IDLE,
-                         "metrics": switch.options["metrics.listen"].partition(":")[2], "busy": BUSY,
-                         "switch": machine.switch_cpu(), "other": machine.other_cpu()}
-            both = [State(prefix + QUIET, subject), State(prefix + BOTHERED, subject, bother, variables)]
+            both = [State(prefix + QUIET, subject),
+                    State(prefix + BOTHERED, subject, bother, _variables(subject.switch, netns))]
             states += both[::-1] if states else both
+        if _has_decoy(bother) and not self.builds:
+            states.append(State(DECOY, subjects[0], bother, _variables(decoy, netns)))
         return states
 
     def _row(self, bother, rounds):
@@ -183,10 +204,22 @@ class Control:
             ratios += [ratio("busy cycles", f"{new}, {state}", f"{old}, {state}") for state in (BOTHERED, QUIET)]
         else:
             ratios = [ratio("busy cycles", BOTHERED, QUIET, target=TARGET)]
+            if _has_decoy(bother):
+                ratios.append(ratio("busy cycles", BOTHERED, DECOY, target=TARGET))
             if bother.both_workers:
                 ratios.append(ratio("busy cycles of the first worker", BOTHERED, QUIET, "first_cycles"))
         return {"label": bother.label, "x": bother.x, "trial": TRIAL, "rounds": len(rounds), "subjects": subjects,
                 "ratios": ratios, "trials": [list(one.values()) for one in rounds]}
+
+
+def _has_decoy(bother):
+    return not bother.both_workers  # an idle daemon has no queue to move that would cost as much
+
+
+def _variables(switch, netns):
+    return {"cli": f"{switch.build}/ctl/podswitch --socket {switch.control}", "netns": netns, "idle": IDLE,
+            "metrics": switch.options["metrics.listen"].partition(":")[2], "busy": BUSY,
+            "switch": machine.switch_cpu(), "other": machine.other_cpu()}
 
 
 def _achieved(bother, rounds):
