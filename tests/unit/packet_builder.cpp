@@ -83,7 +83,11 @@ Packet& Packet::ipv4(std::string_view source, std::string_view destination, cons
   set_ether_type(0x0800);
   has_ip_ = true;
   protocol_ = fields.protocol;
-  put8(0x40 | (5 + fields.options.size() / 4)).put8(0).put16(0).put16(fields.id).put16(fields.fragment);
+  put8(0x40 | (5 + fields.options.size() / 4))
+      .put8(fields.tos)
+      .put16(0)
+      .put16(fields.id)
+      .put16(fields.fragment);
   next_header_at_ = data_.size() + 1;
   put8(fields.ttl).put8(fields.protocol).put16(0);
   put(ip4(source).bytes).put(ip4(destination).bytes).put(fields.options);
@@ -95,7 +99,7 @@ Packet& Packet::ipv6(std::string_view source, std::string_view destination, cons
   set_ether_type(0x86dd);
   has_ip_ = is_v6_ = true;
   protocol_ = fields.next_header;
-  put32(0x60000000).put16(0);
+  put32(0x60000000 | uint32_t{fields.traffic_class} << 20 | fields.flow_label).put16(0);
   next_header_at_ = data_.size();
   put8(fields.next_header).put8(fields.hop_limit);
   put(ip6(source).bytes).put(ip6(destination).bytes);
@@ -149,6 +153,14 @@ Packet& Packet::sctp(uint16_t source, uint16_t destination) {
   return put16(source).put16(destination).put32(0xcafe).put32(0);
 }
 
+Packet& Packet::vxlan(uint32_t vni) {
+  return put32(0x08000000).put32(vni << 8);
+}
+
+Packet& Packet::geneve(uint32_t vni, const Bytes& options) {
+  return put8(static_cast<unsigned>(options.size() / 4)).put8(0).put16(0x6558).put32(vni << 8).put(options);
+}
+
 Packet& Packet::icmp(uint8_t type, uint8_t code) {
   begin_l4(L4::Icmp, 1);
   return put8(type).put8(code).put16(0);
@@ -188,6 +200,10 @@ Packet& Packet::partial_checksum() {
   is_partial_ = true;
   return *this;
 }
+Packet& Packet::no_checksum() {
+  has_checksum_ = false;
+  return *this;
+}
 Packet& Packet::padding(size_t length) {
   padding_ = length;
   return *this;
@@ -214,6 +230,7 @@ void Packet::finish_checksum(Bytes& frame) const {
     return;
   }
   if (l4_kind_ == L4::Udp) set16(frame, l4_ + 4, static_cast<unsigned>(length));
+  if (!has_checksum_) return;
   const size_t at = l4_ + (l4_kind_ == L4::Tcp ? 16 : l4_kind_ == L4::Udp ? 6 : 2);
   const uint32_t pseudo = l4_kind_ == L4::Icmp ? 0 : pseudo_header(frame, length);
   if (is_partial_) return set16(frame, at, fold(pseudo));

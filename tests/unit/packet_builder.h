@@ -33,10 +33,13 @@ struct Ipv4Fields {
   uint16_t fragment = 0;  // flags and offset as on the wire
   Bytes options = {};     // a multiple of 4 bytes
   uint8_t protocol = 253;
+  uint8_t tos = 0;
 };
 struct Ipv6Fields {
   uint8_t hop_limit = 60;
   uint8_t next_header = 59;
+  uint8_t traffic_class = 0;
+  uint32_t flow_label = 0;
 };
 struct TcpFields {
   uint32_t sequence = 1000;
@@ -61,6 +64,9 @@ class Packet {
   Packet& tcp(uint16_t source, uint16_t destination, const TcpFields& fields = {});
   Packet& udp(uint16_t source, uint16_t destination);
   Packet& sctp(uint16_t source, uint16_t destination);
+  // Behind udp(); the inner frame is the payload. `options`: a multiple of 4 bytes.
+  Packet& vxlan(uint32_t vni);
+  Packet& geneve(uint32_t vni, const Bytes& options = {});
   Packet& icmp(uint8_t type, uint8_t code = 0);
   Packet& icmpv6(uint8_t type, uint8_t code = 0);
   Packet& echo(uint16_t id, uint16_t sequence);  // behind icmp() or icmpv6()
@@ -71,6 +77,7 @@ class Packet {
   Packet& payload(size_t length);  // counts up from 1
   Packet& payload(const Bytes& bytes);
   Packet& partial_checksum();
+  Packet& no_checksum();  // UDP: the field is 0
 
   // What is wrong on purpose, done to the finished frame.
   Packet& padding(size_t length);  // behind what the IP header counts
@@ -105,6 +112,7 @@ class Packet {
   bool is_v6_ = false;
   bool has_ip_ = false;
   bool is_partial_ = false;
+  bool has_checksum_ = true;
   L4 l4_kind_ = L4::None;
   uint8_t protocol_ = 0;
   uint16_t payload_ether_type_ = 0;

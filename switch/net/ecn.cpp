@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "switch/net/ecn.h"
+
+#include "switch/net/checksum.h"
+#include "switch/net/headers.h"
+#include "switch/net/mbuf_view.h"
+
+namespace podswitch::net {
+namespace {
+
+// The first two octets of either IP header hold the whole field.
+constexpr int kIpv6Shift = 4;
+
+void set_ipv4_ecn(rte_mbuf& packet, uint16_t l3_offset, Ecn ecn) noexcept {
+  auto* ip = header_at<Ipv4Header>(packet, l3_offset);
+  if (ip == nullptr) return;
+  auto* word = rte_pktmbuf_mtod_offset(&packet, be16_t*, l3_offset);
+  const be16_t before = *word;
+  *word = be16_t(static_cast<uint16_t>((before.host() & ~kEcnMask) | static_cast<uint16_t>(ecn)));
+  ip->checksum = updated_checksum(ip->checksum, before, *word);
+}
+
+void set_ipv6_ecn(rte_mbuf& packet, uint16_t l3_offset, Ecn ecn) noexcept {
+  auto* word = header_at<be16_t>(packet, l3_offset);
+  if (word == nullptr) return;
+  *word = be16_t(static_cast<uint16_t>((word->host() & ~(kEcnMask << kIpv6Shift)) | static_cast<uint16_t>(ecn)
+                                                                                        << kIpv6Shift));
+}
+
+}  // namespace
+
+uint8_t traffic_class(const rte_mbuf& packet, uint16_t ether_type, uint16_t l3_offset) noexcept {
+  const auto* word = header_at<be16_t>(packet, l3_offset);
+  if (word == nullptr) return 0;
+  if (ether_type == kEtherTypeIpv4) return static_cast<uint8_t>(word->host());
+  if (ether_type == kEtherTypeIpv6) return static_cast<uint8_t>(word->host() >> kIpv6Shift);
+  return 0;
+}
+
+bool apply_outer_ecn(rte_mbuf& packet, uint16_t ether_type, uint16_t l3_offset,
+                     uint8_t outer_traffic_class) noexcept {
+  const Ecn outer = ecn_of(outer_traffic_class);
+  if (outer == Ecn::NotEct || outer == Ecn::Ect0) [[likely]]
+    return true;
+  if (ether_type != kEtherTypeIpv4 && ether_type != kEtherTypeIpv6) return true;
+  const Ecn inner = ecn_of(traffic_class(packet, ether_type, l3_offset));
+  if (inner == Ecn::NotEct) return outer != Ecn::Ce;
+  if (inner == Ecn::Ce || inner == outer) return true;
+  if (ether_type == kEtherTypeIpv4)
+    set_ipv4_ecn(packet, l3_offset, outer);
+  else
+    set_ipv6_ecn(packet, l3_offset, outer);
+  return true;
+}
+
+}  // namespace podswitch::net

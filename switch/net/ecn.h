@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// The TOS or traffic class octet (DSCP 6 bits, ECN 2) and what tunnels do to it: RFC 6040. At the ingress
+// the ECN field is copied to the outer header (normal mode); at the egress the two are combined here, and
+// the inner DSCP stays as it is. Called by the worker that owns the packet.
+#pragma once
+
+#include <rte_mbuf.h>
+
+#include <cstdint>
+
+namespace podswitch::net {
+
+enum class Ecn : uint8_t { NotEct = 0, Ect1 = 1, Ect0 = 2, Ce = 3 };
+inline constexpr uint8_t kEcnMask = 3;
+
+constexpr Ecn ecn_of(uint8_t traffic_class) noexcept {
+  return static_cast<Ecn>(traffic_class & kEcnMask);
+}
+
+// The octet of the IP header at `l3_offset`; 0 when there is none in the first segment.
+uint8_t traffic_class(const rte_mbuf& packet, uint16_t ether_type, uint16_t l3_offset) noexcept;
+
+// RFC 6040 section 4.2 at the end of a tunnel: gives the inner IP header at `l3_offset` the ECN field that
+// its own and the outer one make, with the checksum updated. False: the packet must be dropped (congestion
+// was experienced by a transport that would not understand). Other than IP stays as it is.
+[[nodiscard]] bool apply_outer_ecn(rte_mbuf& packet, uint16_t ether_type, uint16_t l3_offset,
+                                   uint8_t outer_traffic_class) noexcept;
+
+}  // namespace podswitch::net
