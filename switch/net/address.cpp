@@ -85,11 +85,6 @@ Ipv6Address Ipv6Address::solicited_node_of(const Ipv6Address& target) {
   return address;
 }
 
-IpAddress::IpAddress(const Ipv4Address& v4) {
-  std::memcpy(v6.bytes.data(), kMappedPrefix.data(), kMappedPrefix.size());
-  std::memcpy(v6.bytes.data() + kMappedPrefix.size(), v4.bytes.data(), v4.bytes.size());
-}
-
 std::optional<IpAddress> IpAddress::parse(std::string_view text) {
   if (const auto v4 = Ipv4Address::parse(text)) return IpAddress(*v4);
   if (const auto v6 = Ipv6Address::parse(text)) return IpAddress(*v6);

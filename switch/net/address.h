@@ -79,7 +79,11 @@ struct IpAddress {
   Ipv6Address v6{};
 
   IpAddress() = default;
-  explicit IpAddress(const Ipv4Address& v4);
+  explicit IpAddress(const Ipv4Address& v4) {
+    // Two whole words: an address put together of bytes and then copied as a whole stalls.
+    const std::array<uint64_t, 2> words{0, uint64_t{v4.raw()} << 32 | 0xffff'0000};
+    std::memcpy(v6.bytes.data(), words.data(), sizeof words);
+  }
   explicit IpAddress(const Ipv6Address& address) : v6(address) {}
 
   static std::optional<IpAddress> parse(std::string_view text);

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Wire formats: Ethernet, 802.1Q, ARP (RFC 826), IPv4 (RFC 791), IPv6 (RFC 8200) with its extension
-// headers, ICMP (RFC 792), ICMPv6 (RFC 4443), neighbour discovery (RFC 4861), TCP, UDP, SCTP. Views
-// over packet bytes, of alignment 1; whoever casts has checked the length. Any thread.
+// headers, ICMP (RFC 792), ICMPv6 (RFC 4443), neighbour discovery (RFC 4861), TCP, UDP, SCTP, VXLAN
+// (RFC 7348), Geneve (RFC 8926). Views over packet bytes, of alignment 1; whoever casts has checked the
+// length. Any thread.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 
@@ -17,6 +19,7 @@ inline constexpr uint16_t kEtherTypeArp = 0x0806;
 inline constexpr uint16_t kEtherTypeVlan = 0x8100;  // 802.1Q
 inline constexpr uint16_t kEtherTypeQinQ = 0x88a8;  // 802.1ad
 inline constexpr uint16_t kEtherTypeIpv6 = 0x86dd;
+inline constexpr uint16_t kEtherTypeBridged = 0x6558;  // an Ethernet frame as payload, in Geneve
 
 inline constexpr uint8_t kProtoHopByHop = 0;
 inline constexpr uint8_t kProtoIcmp = 1;
@@ -114,6 +117,32 @@ struct UdpHeader {
   be16_t checksum;
 };
 static_assert(sizeof(UdpHeader) == 8);
+
+struct VxlanHeader {
+  uint8_t flags;  // all but kVxlanHasVni are ignored on receipt
+  std::array<uint8_t, 3> reserved;
+  be32_t vni_reserved;  // VNI 24 bits, reserved 8
+};
+static_assert(sizeof(VxlanHeader) == 8);
+inline constexpr uint8_t kVxlanHasVni = 0x08;
+
+struct GeneveHeader {
+  uint8_t version_length;  // version 2 bits, length of the options in units of 4 bytes 6
+  uint8_t flags;
+  be16_t protocol_type;
+  be32_t vni_reserved;  // VNI 24 bits, reserved 8
+};
+static_assert(sizeof(GeneveHeader) == 8);
+inline constexpr uint8_t kGeneveControl = 0x80;
+inline constexpr uint8_t kGeneveCritical = 0x40;
+
+struct GeneveOption {
+  be16_t option_class;
+  uint8_t type;    // its high bit: critical
+  uint8_t length;  // of what follows, in units of 4 bytes, in the low 5 bits
+};
+static_assert(sizeof(GeneveOption) == 4);
+inline constexpr uint8_t kGeneveCriticalOption = 0x80;
 
 struct SctpHeader {  // RFC 9260 section 3.1
   be16_t source_port;
