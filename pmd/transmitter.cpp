@@ -197,9 +197,8 @@ void Transmitter::send_with_care(PortId out, const TxRoute& route, rte_mbuf** pa
 // packet too. nullptr: dropped.
 rte_mbuf* Transmitter::make_fit(rte_mbuf* packet, const TxCaps& caps) noexcept {
   const bool is_straight = packet->nb_segs == 1 || caps.multi_segment;
-  const bool is_sctp = (packet->ol_flags & RTE_MBUF_F_TX_L4_MASK) == RTE_MBUF_F_TX_SCTP_CKSUM;
-  // SCTP's CRC32c fits no virtio header, and a linear copy does not carry the request on.
-  if (has_open_request(*packet) && (!caps.checksum || is_sctp || !is_straight)) {
+  // A linear copy does not carry the request on.
+  if (has_open_request(*packet) && (!takes_checksum(*packet, caps) || !is_straight)) {
     if (is_shared(*packet)) {
       rte_mbuf* copy = copy_packet(*packet, pool_);
       if (copy == nullptr) {

@@ -11,8 +11,7 @@
 namespace podswitch {
 namespace {
 
-constexpr uint32_t kMaxL2Length = 127 - sizeof(net::VlanHeader);  // 7 bits, and push_vlan may add a tag
-constexpr uint32_t kMaxL3Length = 511;                            // 9 bits
+constexpr uint32_t kMaxL3Length = 511;  // 9 bits
 
 // The layer 4 header's length, or 0 when the packet does not hold one in its first segment.
 uint32_t l4_header_length(const rte_mbuf& packet, const net::L3& l3) noexcept {
@@ -41,6 +40,10 @@ uint64_t checksum_flag(uint8_t protocol) noexcept {
   if (protocol == net::kProtoTcp) return RTE_MBUF_F_TX_TCP_CKSUM;
   if (protocol == net::kProtoUdp) return RTE_MBUF_F_TX_UDP_CKSUM;
   return RTE_MBUF_F_TX_SCTP_CKSUM;
+}
+
+bool is_in_tunnel(const rte_mbuf& packet) noexcept {
+  return (packet.ol_flags & RTE_MBUF_F_TX_TUNNEL_MASK) != 0;
 }
 
 }  // namespace
@@ -82,11 +85,18 @@ bool adopt_offload_request(rte_mbuf& packet, const PacketMeta& meta) noexcept {
   return true;
 }
 
+bool takes_checksum(const rte_mbuf& packet, const TxCaps& caps) noexcept {
+  if ((packet.ol_flags & RTE_MBUF_F_TX_OUTER_UDP_CKSUM) != 0) return false;
+  if ((packet.ol_flags & RTE_MBUF_F_TX_L4_MASK) == RTE_MBUF_F_TX_SCTP_CKSUM) return false;
+  return is_in_tunnel(packet) ? caps.tunnel_checksum : caps.checksum;
+}
+
 bool fits(const rte_mbuf& packet, const TxCaps& caps) noexcept {
   if (packet.nb_segs > 1 && !caps.multi_segment) return false;
   if (!has_open_request(packet)) return true;
-  if (!caps.checksum || (packet.ol_flags & RTE_MBUF_F_TX_L4_MASK) == RTE_MBUF_F_TX_SCTP_CKSUM) return false;
+  if (!takes_checksum(packet, caps)) return false;
   if ((packet.ol_flags & RTE_MBUF_F_TX_TCP_SEG) == 0) return true;
+  if (is_in_tunnel(packet) && !caps.tunnel_tso) return false;
   if ((packet.ol_flags & RTE_MBUF_F_TX_IPV4) != 0 ? !caps.tso4 : !caps.tso6) return false;
   const auto* tcp = rte_pktmbuf_mtod_offset(&packet, const net::TcpHeader*, packet.l2_len + packet.l3_len);
   return caps.tso_ecn || (tcp->flags & net::kTcpCwr) == 0;
@@ -110,7 +120,20 @@ void complete_checksum(rte_mbuf& packet) noexcept {
       rte_pktmbuf_mtod_offset(&packet, net::UdpHeader*, offset)->checksum =
           checksum.raw() == 0 ? be16_t(0xffff) : checksum;
   }
+  if ((packet.ol_flags & RTE_MBUF_F_TX_OUTER_UDP_CKSUM) != 0)
+    complete_outer_checksum(packet, packet.outer_l2_len, packet.outer_l2_len + packet.outer_l3_len);
   clear_offload_request(packet);
+}
+
+void complete_outer_checksum(rte_mbuf& packet, uint32_t l3_offset, uint32_t udp_offset) noexcept {
+  const auto* ip = rte_pktmbuf_mtod_offset(&packet, const net::Ipv6Header*, l3_offset);
+  auto* udp = rte_pktmbuf_mtod_offset(&packet, net::UdpHeader*, udp_offset);
+  const uint32_t length = udp->length.host();
+  udp->checksum = be16_t{};
+  const net::Sum sum =
+      net::add_sums(net::pseudo_header_sum(ip->source, ip->destination, ip->next_header, length),
+                    net::sum_chain(packet, udp_offset, length));
+  udp->checksum = sum == 0xffff ? be16_t(0xffff) : be16_t::from_raw(net::complement(sum));  // RFC 768
 }
 
 rte_mbuf* copy_packet(const rte_mbuf& packet, rte_mempool& pool) noexcept {
@@ -126,6 +149,7 @@ bool push_vlan(rte_mbuf& packet, uint16_t tci) noexcept {
   // The tag's second half is the frame's old EtherType, which has not moved.
   rte_pktmbuf_mtod_offset(&packet, net::VlanHeader*, sizeof *ether)->tci = be16_t(tci);
   if (has_open_request(packet)) packet.l2_len += sizeof(net::VlanHeader);
+  if (is_in_tunnel(packet)) packet.outer_l2_len += sizeof(net::VlanHeader);
   return true;
 }
 
@@ -134,6 +158,7 @@ void pop_vlan(rte_mbuf& packet) noexcept {
   std::memmove(start + sizeof(net::VlanHeader), start, 2 * sizeof(MacAddress));
   rte_pktmbuf_adj(&packet, sizeof(net::VlanHeader));
   if (has_open_request(packet)) packet.l2_len -= sizeof(net::VlanHeader);
+  if (is_in_tunnel(packet)) packet.outer_l2_len -= sizeof(net::VlanHeader);
 }
 
 }  // namespace podswitch

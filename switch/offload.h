@@ -3,6 +3,11 @@
 // way a sender states it to an ethdev: RTE_MBUF_F_TX_{TCP,UDP,SCTP}_CKSUM or _TCP_SEG, IPV4/IPV6,
 // l2_len, l3_len, l4_len, tso_segsz, with the pseudo-header sum already in the TCP/UDP checksum field
 // (as virtio has it: for TSO too the sum covers the full length). l2_len counts from the frame's start.
+// Inside a tunnel the request is about the inner packet, and RTE_MBUF_F_TX_TUNNEL_*, OUTER_IPV4/IPV6,
+// outer_l2_len and outer_l3_len say so; OUTER_UDP_CKSUM: the outer UDP checksum waits for the inner one.
+// Still l2_len counts from the frame's start (an ethdev wants it without the outer lengths). The outer
+// lengths of a super frame are those of the whole, or the largest possible; segment() gives each piece its
+// own.
 // Called by the worker that owns the packet.
 #pragma once
 
@@ -19,11 +24,14 @@ struct TxCaps {
   bool checksum = false;  // partial TCP and UDP checksums
   bool tso4 = false;
   bool tso6 = false;
-  bool tso_ecn = false;       // TSO frames that carry CWR
-  bool multi_segment = true;  // chained mbufs
+  bool tso_ecn = false;          // TSO frames that carry CWR
+  bool multi_segment = true;     // chained mbufs
+  bool tunnel_checksum = false;  // the same inside a tunnel
+  bool tunnel_tso = false;
 };
 
 inline constexpr uint64_t kOffloadMask = RTE_MBUF_F_TX_L4_MASK | RTE_MBUF_F_TX_TCP_SEG;
+inline constexpr uint32_t kMaxL2Length = 127 - 4;  // 7 bits, and push_vlan may add a tag
 // A smaller one would let one guest's frame become thousands.
 inline constexpr uint16_t kMinSegmentSize = 48;
 
@@ -46,12 +54,20 @@ inline void clear_offload_request(rte_mbuf& packet) noexcept {
 // frame of one segment becomes a partial checksum.
 [[nodiscard]] bool adopt_offload_request(rte_mbuf& packet, const PacketMeta& meta) noexcept;
 
+// True when the receiver can complete the packet's partial checksum. SCTP's CRC32c fits no virtio header,
+// and an outer checksum that waits for the inner one is nobody else's to complete.
+bool takes_checksum(const rte_mbuf& packet, const TxCaps& caps) noexcept;
+
 // True when `packet` can go to a receiver with `caps` untouched. A partial SCTP checksum never can.
 bool fits(const rte_mbuf& packet, const TxCaps& caps) noexcept;
 
 // Completes a partial checksum in place; the mbuf may be chained, but headers lie in its first segment
 // and its data is not shared. Clears the request.
 void complete_checksum(rte_mbuf& packet) noexcept;
+
+// Writes the checksum of the outer UDP header at `udp_offset` (bytes from the frame's start, as is
+// `l3_offset`) over IPv6: it covers all that lies behind it, as it is now.
+void complete_outer_checksum(rte_mbuf& packet, uint32_t l3_offset, uint32_t udp_offset) noexcept;
 
 // Cuts a TSO frame into segments of at most tso_segsz bytes of payload, checksums complete, each in
 // fresh mbufs from `pool` (chained when larger than a buffer). Writes up to `max` packets to `out` and

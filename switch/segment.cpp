@@ -69,6 +69,22 @@ void fix_ipv4(net::Ipv4Header& ip, uint32_t header_length, uint32_t length, uint
   ip.checksum = be16_t::from_raw(net::complement(net::sum_bytes(&ip, header_length)));
 }
 
+// The outer headers of a piece whose inner ones are right already. The piece has no padding.
+void fix_outer(const rte_mbuf& source, rte_mbuf& piece, uint16_t index) noexcept {
+  if ((source.ol_flags & RTE_MBUF_F_TX_TUNNEL_MASK) == 0) return;
+  const uint32_t l3_offset = source.outer_l2_len;
+  const uint32_t udp_offset = l3_offset + source.outer_l3_len;
+  auto* udp = rte_pktmbuf_mtod_offset(&piece, net::UdpHeader*, udp_offset);
+  udp->length = be16_t(static_cast<uint16_t>(piece.pkt_len - udp_offset));
+  if ((source.ol_flags & RTE_MBUF_F_TX_OUTER_IPV4) != 0)
+    fix_ipv4(*rte_pktmbuf_mtod_offset(&piece, net::Ipv4Header*, l3_offset), source.outer_l3_len,
+             piece.pkt_len - l3_offset, index);
+  else
+    rte_pktmbuf_mtod_offset(&piece, net::Ipv6Header*, l3_offset)->payload_length = udp->length;
+  if ((source.ol_flags & RTE_MBUF_F_TX_OUTER_UDP_CKSUM) != 0)
+    complete_outer_checksum(piece, l3_offset, udp_offset);
+}
+
 // `source` has the lengths that `piece`, a copy of its headers with `size` bytes of payload, lacks.
 void fix_headers(const rte_mbuf& source, const Plan& plan, rte_mbuf& piece, uint16_t index, uint32_t start,
                  uint32_t size) noexcept {
@@ -89,6 +105,7 @@ void fix_headers(const rte_mbuf& source, const Plan& plan, rte_mbuf& piece, uint
   const be16_t length(static_cast<uint16_t>(l4_size));
   tcp->checksum = be16_t::from_raw(net::add_sums(plan.seed, length.raw()));
   tcp->checksum = be16_t::from_raw(net::complement(net::sum_chain(piece, l4_offset, l4_size)));
+  fix_outer(source, piece, index);
 }
 
 // Appends `size` bytes to `head`, in more buffers when its own is full. False: the pool ran dry.
