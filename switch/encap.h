@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// Putting packets into VXLAN and Geneve tunnels, and taking them out. All that a tunnel's packets have in
+// common lies ready as bytes: the configuration thread makes a template per next hop, workers copy it in
+// front of the packet and fill in what differs. Templates are plain values; a packet is changed by the
+// worker that owns it.
+#pragma once
+
+#include <rte_mbuf.h>
+
+#include <array>
+#include <cstdint>
+#include <optional>
+
+#include "switch/net/address.h"
+#include "switch/net/checksum.h"
+#include "switch/net/tunnel.h"
+
+namespace podswitch {
+
+struct TunnelSpec {
+  struct InnerMacs {
+    MacAddress source;
+    MacAddress destination;
+  };
+
+  net::Encapsulation encapsulation = net::Encapsulation::Vxlan;
+  MacAddress outer_source_mac;
+  MacAddress outer_destination_mac;
+  IpAddress outer_source;  // both of one family
+  IpAddress outer_destination;
+  uint16_t udp_port = net::kVxlanPort;  // destination
+  uint32_t vni = 0;
+  std::optional<uint16_t> vlan_tci;  // the underlay's 802.1Q tag, priority bits included
+  std::optional<uint8_t> dscp;  // RFC 2983: the outer one (pipe); absent: copied from the packet (uniform)
+  uint8_t ttl = 64;
+  bool dont_fragment = true;  // IPv4
+  // IPv6: RFC 6935 allows none for tunnels; IPv4 never has one.
+  bool has_udp6_checksum = false;
+  // Routed mode: the frame's own layer 2 header, tags included, is replaced by one with these MACs. Absent:
+  // bridged, the frame is carried as it is.
+  std::optional<InnerMacs> inner_macs;
+};
+
+// What differs from packet to packet.
+struct InnerPacket {
+  uint16_t ether_type;  // host order, behind all tags
+  uint16_t l3_offset;   // bytes from the frame's start
+  uint16_t ip_id;       // of the outer IPv4 header; a super frame uses segment_count() of them
+  uint32_t flow_hash;   // net::flow_hash(): becomes the UDP source port and the IPv6 flow label
+};
+
+// The outer headers (Ethernet, IP, UDP, tunnel) and in routed mode the inner Ethernet header: 64 bytes for
+// the commonest case, routed over IPv4.
+class alignas(64) TunnelTemplate {
+ public:
+  // Bytes in front of the inner packet.
+  uint16_t length() const noexcept { return length_; }
+
+  // Puts the headers in front of `packet`, in its headroom. Outer ECN and, without a fixed DSCP, outer DSCP
+  // are the packet's (RFC 6040 normal mode). An open request (switch/offload.h) stays about the inner
+  // packet. The packet's data must not be shared: a flooded one is copied first. False: no headroom, or too
+  // long for IP; then nothing has changed.
+  [[nodiscard]] bool encapsulate(rte_mbuf& packet, const InnerPacket& inner) const noexcept;
+
+ private:
+  friend std::optional<TunnelTemplate> make_template(const TunnelSpec& spec);
+  static constexpr size_t kShort = 64;  // one cache line
+  static constexpr size_t kLong = 96;
+
+  bool move_request(rte_mbuf& packet, uint32_t removed) const noexcept;
+  void copy_to(uint8_t* end, uint32_t room) const noexcept;
+  void write_outer_ip(uint8_t* start, const InnerPacket& inner, uint8_t traffic_class,
+                      uint16_t udp_length) const noexcept;
+
+  uint64_t request_flags_ = 0;  // what an open request needs besides
+  uint16_t length_ = 0;
+  uint16_t l3_offset_ = 0;
+  uint16_t udp_offset_ = 0;
+  net::Sum ipv4_sum_ = 0;   // of the header without what differs
+  uint8_t class_mask_ = 0;  // which bits of the traffic class are the packet's
+  uint8_t class_bits_ = 0;  // the others
+  bool is_ipv4_ = false;
+  bool is_routed_ = false;
+  bool has_checksum_ = false;
+  // The headers end where this ends, so that copies of two fixed sizes serve all lengths and the short one
+  // is just one cache line.
+  alignas(32) std::array<uint8_t, kLong> bytes_{};
+};
+static_assert(sizeof(TunnelTemplate) == 128);
+
+// nullopt: the addresses are of two families, or VNI or DSCP is out of its range.
+std::optional<TunnelTemplate> make_template(const TunnelSpec& spec);
+
+// Leaves the inner frame of what read_tunnel() found: outer headers and padding are cut off, and what the
+// receive side said or asked is forgotten, because it was about them.
+void decapsulate(rte_mbuf& packet, const net::TunnelPacket& tunnel) noexcept;
+
+}  // namespace podswitch
