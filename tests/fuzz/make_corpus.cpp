@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Writes the pipeline fuzzer's first inputs: one frame of each kind that the stages look into.
+// Writes the first inputs of the fuzzers that take packets: for the pipeline one frame of each kind that the
+// stages look into, for tunnels one of each kind, and what is sent through them.
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -33,7 +34,7 @@ Packet v6(std::string_view destination = kPeer, std::string_view address = "2001
   return eth(destination).ipv6("2001:db8::1", address, {.hop_limit = 255});
 }
 
-std::vector<Seed> seeds() {
+std::vector<Seed> pipeline_seeds() {
   constexpr Controls kPlain{.tailroom = 0, .headroom = 4};
   constexpr Controls kRoomy{.tailroom = 32, .headroom = 4};
   constexpr Controls kPartial{.request = kPartialChecksum, .first_cut = 100, .headroom = 4};
@@ -61,6 +62,44 @@ std::vector<Seed> seeds() {
   };
 }
 
+// Controls as tunnel_fuzz.cpp takes them: bit 2 of `request` is IPv6, bit 1 of `port` Geneve, bit 3 a tag.
+std::vector<Seed> tunnel_seeds() {
+  const Bytes inner = v4().tcp(1, 2).payload(20).bytes();
+  const Bytes options{0, 1, 2, 1, 9, 9, 9, 9};
+  constexpr Controls kPlain{.headroom = 4};
+  constexpr Controls kGeneve{.port = 2, .headroom = 4};
+  constexpr Controls kIpv6{.request = 4, .first_cut = 100, .second_cut = 9, .headroom = 4};
+  constexpr Controls kTagged{.port = 8 + 2, .request = 4, .headroom = 4};
+  constexpr Controls kRouted{.port = 4, .request = kPartialChecksum, .headroom = 4};
+  constexpr Controls kSuper{.port = 32 + 1,
+                            .request = kPartialChecksum | kSuperFrame,
+                            .segment_size_low = 200,
+                            .first_cut = 120,
+                            .headroom = 4};
+  return {
+      {kPlain, v4().udp(50000, 4789).no_checksum().vxlan(7).payload(inner)},
+      {kPlain, v4().udp(50000, 4789).vxlan(7).payload(inner).padding(5)},
+      {kGeneve, v4().udp(50000, 6081).geneve(7).payload(inner)},
+      {kGeneve, v4().udp(50000, 6081).no_checksum().geneve(7, options).payload(inner)},
+      {kIpv6, v6().extension(60).udp(50000, 4789).vxlan(7).payload(inner)},
+      {kTagged, eth(kPeer).vlan(5).ipv6("fd00::1", "fd00::2").udp(50000, 6081).geneve(7).payload(inner)},
+      {kRouted, v4().udp(1, 2).payload(99).partial_checksum()},
+      {kSuper, v4().tcp(1, 2).payload(1501).partial_checksum()},
+      {kSuper, v6().tcp(1, 2).payload(1501).partial_checksum()},
+  };
+}
+
+void write(const std::vector<Seed>& seeds, const std::filesystem::path& directory) {
+  std::filesystem::create_directories(directory);
+  int number = 0;
+  for (const Seed& seed : seeds) {
+    std::ofstream file(directory / ("seed" + std::to_string(number++)), std::ios::binary);
+    const Bytes frame = seed.packet.bytes();
+    file.write(reinterpret_cast<const char*>(&seed.controls), sizeof seed.controls);
+    file.write(reinterpret_cast<const char*>(frame.data()), static_cast<std::streamsize>(frame.size()));
+  }
+}
+
 }  // namespace
 }  // namespace podswitch::fuzz
 
@@ -70,13 +109,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   const std::filesystem::path directory(argv[1]);
-  std::filesystem::create_directories(directory);
-  int number = 0;
-  for (const podswitch::fuzz::Seed& seed : podswitch::fuzz::seeds()) {
-    std::ofstream file(directory / ("seed" + std::to_string(number++)), std::ios::binary);
-    const podswitch::test::Bytes frame = seed.packet.bytes();
-    file.write(reinterpret_cast<const char*>(&seed.controls), sizeof seed.controls);
-    file.write(reinterpret_cast<const char*>(frame.data()), static_cast<std::streamsize>(frame.size()));
-  }
+  podswitch::fuzz::write(podswitch::fuzz::pipeline_seeds(), directory / "pipeline");
+  podswitch::fuzz::write(podswitch::fuzz::tunnel_seeds(), directory / "tunnel");
   return 0;
 }
