@@ -3,39 +3,13 @@
 #include <algorithm>
 #include <cstring>
 
+#include "switch/chain_copy.h"
 #include "switch/net/checksum.h"
 #include "switch/net/headers.h"
 #include "switch/offload.h"
 
 namespace podswitch {
 namespace {
-
-// Reads a chain from front to back.
-class ChainReader {
- public:
-  ChainReader(const rte_mbuf& packet, uint32_t offset) noexcept : segment_(&packet), offset_(offset) {}
-
-  // False: the chain ended.
-  bool read(char* to, uint32_t length) noexcept {
-    while (length > 0) {
-      while (segment_ != nullptr && offset_ >= segment_->data_len) {
-        offset_ -= segment_->data_len;
-        segment_ = segment_->next;
-      }
-      if (segment_ == nullptr) return false;
-      const uint32_t size = std::min<uint32_t>(length, segment_->data_len - offset_);
-      std::memcpy(to, rte_pktmbuf_mtod_offset(segment_, const char*, offset_), size);
-      to += size;
-      offset_ += size;
-      length -= size;
-    }
-    return true;
-  }
-
- private:
-  const rte_mbuf* segment_;
-  uint32_t offset_;
-};
 
 // What all segments of one frame share.
 struct Plan {
@@ -108,30 +82,6 @@ void fix_headers(const rte_mbuf& source, const Plan& plan, rte_mbuf& piece, uint
   fix_outer(source, piece, index);
 }
 
-// Appends `size` bytes to `head`, in more buffers when its own is full. False: the pool ran dry.
-bool append_payload(rte_mbuf& head, rte_mempool& pool, ChainReader& payload, uint32_t size) noexcept {
-  rte_mbuf* last = &head;
-  while (size > 0) {
-    const uint16_t room = rte_pktmbuf_tailroom(last);
-    if (room == 0) {
-      rte_mbuf* next = rte_pktmbuf_alloc(&pool);
-      if (next == nullptr) return false;
-      next->data_off = 0;  // headroom is the first buffer's business
-      if (rte_pktmbuf_tailroom(next) == 0) return rte_pktmbuf_free(next), false;
-      last->next = next;
-      last = next;
-      ++head.nb_segs;
-      continue;
-    }
-    const uint16_t piece = static_cast<uint16_t>(std::min<uint32_t>(size, room));
-    if (!payload.read(rte_pktmbuf_mtod_offset(last, char*, last->data_len), piece)) return false;
-    last->data_len = static_cast<uint16_t>(last->data_len + piece);
-    head.pkt_len += piece;
-    size -= piece;
-  }
-  return true;
-}
-
 rte_mbuf* make_piece(const rte_mbuf& source, const Plan& plan, rte_mempool& pool, ChainReader& payload,
                      uint32_t size) noexcept {
   rte_mbuf* piece = rte_pktmbuf_alloc(&pool);
@@ -141,7 +91,7 @@ rte_mbuf* make_piece(const rte_mbuf& source, const Plan& plan, rte_mempool& pool
   char* headers = rte_pktmbuf_append(piece, static_cast<uint16_t>(plan.header_length));
   if (headers != nullptr) {
     std::memcpy(headers, rte_pktmbuf_mtod(&source, const char*), plan.header_length);
-    if (append_payload(*piece, pool, payload, size)) return piece;
+    if (append_copy(*piece, pool, payload, size)) return piece;
   }
   rte_pktmbuf_free(piece);
   return nullptr;
