@@ -75,6 +75,9 @@ struct Ipv4Header {
   Ipv4Address destination;
 };
 static_assert(sizeof(Ipv4Header) == 20);
+inline constexpr uint16_t kIpv4DontFragment = 0x4000;
+inline constexpr uint16_t kIpv4MoreFragments = 0x2000;
+inline constexpr uint16_t kIpv4FragmentOffset = 0x1fff;
 
 struct Ipv6Header {
   be32_t version_class_label;

@@ -23,15 +23,15 @@ std::optional<L3> inspect_ipv4(const rte_mbuf& packet, uint16_t l3_offset) noexc
   const uint32_t l4_offset = l3_offset + header_length;
   const uint32_t end = l3_offset + total_length;
   if (l4_offset > packet.data_len || end > packet.pkt_len) return std::nullopt;
-  constexpr uint16_t kMoreFragments = 0x2000;
-  constexpr uint16_t kOffset = 0x1fff;
   const uint16_t fragment = ip->fragment.host();
+  const bool is_fragment = (fragment & (kIpv4MoreFragments | kIpv4FragmentOffset)) != 0;
   return L3{.end = end,
             .l4_offset = static_cast<uint16_t>(l4_offset),
             .protocol = ip->protocol,
-            .is_fragment = (fragment & (kMoreFragments | kOffset)) != 0,
-            .is_first = (fragment & kOffset) == 0,
-            .has_routing = false};
+            .is_fragment = is_fragment,
+            .is_first = (fragment & kIpv4FragmentOffset) == 0,
+            .has_routing = false,
+            .fragment_id = is_fragment ? ip->id.host() : 0u};
 }
 
 bool is_extension(uint8_t protocol) noexcept {
@@ -52,6 +52,7 @@ bool step(const rte_mbuf& packet, L3& l3, uint32_t limit) noexcept {
     length = sizeof *fragment;
     l3.is_fragment = true;
     l3.is_first = (fragment->offset_flags.host() & 0xfff8) == 0;
+    l3.fragment_id = fragment->id.host();
   }
   if (l3.l4_offset + length > limit) return false;
   l3.protocol = header->next_header;
@@ -67,7 +68,8 @@ std::optional<L3> inspect_ipv6(const rte_mbuf& packet, uint16_t l3_offset) noexc
         .protocol = ip->next_header,
         .is_fragment = false,
         .is_first = true,
-        .has_routing = false};
+        .has_routing = false,
+        .fragment_id = 0};
   if (l3.end > packet.pkt_len) return std::nullopt;
   const uint32_t limit = std::min<uint32_t>(l3.end, packet.data_len);
   for (int i = 0; l3.is_first && is_extension(l3.protocol); ++i)

@@ -13,12 +13,13 @@ namespace podswitch::net {
 inline constexpr int kMaxExtensionHeaders = 8;
 
 struct L3 {
-  uint32_t end;        // of the IP packet, in bytes from the frame's start; never beyond the frame
-  uint16_t l4_offset;  // bytes from the frame's start; never beyond `end` or the first segment
-  uint8_t protocol;    // of what is at l4_offset
-  bool is_fragment;    // RFC 6946's atomic fragments too
-  bool is_first;       // holds the start of layer 4: not a fragment, or the one at offset 0
-  bool has_routing;    // an IPv6 routing header: the destination may not be the final one
+  uint32_t end;          // of the IP packet, in bytes from the frame's start; never beyond the frame
+  uint16_t l4_offset;    // bytes from the frame's start; never beyond `end` or the first segment
+  uint8_t protocol;      // of what is at l4_offset
+  bool is_fragment;      // RFC 6946's atomic fragments too
+  bool is_first;         // holds the start of layer 4: not a fragment, or the one at offset 0
+  bool has_routing;      // an IPv6 routing header: the destination may not be the final one
+  uint32_t fragment_id;  // what all fragments of one packet share (16 bits in IPv4); 0 when it is none
 
   uint32_t l4_length() const { return end - l4_offset; }
 };
