@@ -162,8 +162,19 @@ struct IcmpHeader {  // also ICMPv6
 };
 static_assert(sizeof(IcmpHeader) == 4);
 
+struct IcmpErrorHeader {  // what it is about follows
+  IcmpHeader icmp;
+  be32_t mtu;  // RFC 1191 (in the low 16 bits), RFC 4443 section 3.2; 0 in other errors
+};
+static_assert(sizeof(IcmpErrorHeader) == 8);
+
 inline constexpr uint8_t kIcmpEchoReply = 0;
+inline constexpr uint8_t kIcmpUnreachable = 3;
 inline constexpr uint8_t kIcmpEchoRequest = 8;
+inline constexpr uint8_t kIcmpTimeExceeded = 11;
+inline constexpr uint8_t kIcmpv6Unreachable = 1;
+inline constexpr uint8_t kIcmpv6TooBig = 2;
+inline constexpr uint8_t kIcmpv6TimeExceeded = 3;
 inline constexpr uint8_t kIcmpv6EchoRequest = 128;
 inline constexpr uint8_t kIcmpv6EchoReply = 129;
 inline constexpr uint8_t kMldQuery = 130;
