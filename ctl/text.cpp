@@ -56,6 +56,21 @@ bool second_byte_fits(unsigned char lead, unsigned char second) {
   return true;
 }
 
+// The network that a host's address with a prefix length lies in.
+std::optional<Prefix> without_host_bits(std::string_view text) {
+  const size_t slash = text.find('/');
+  if (slash == std::string_view::npos) return std::nullopt;
+  auto address = IpAddress::parse(text.substr(0, slash));
+  const auto length = whole_number<unsigned>(text.substr(slash + 1));
+  const unsigned width = address && address->is_v4() ? 32 : 128;
+  if (!address || !length || *length > width) return std::nullopt;
+  const bool is_v4 = address->is_v4();
+  for (unsigned bit = 128 - width + *length; bit < 128; ++bit)
+    address->v6.bytes[bit / 8] &= static_cast<uint8_t>(~(0x80U >> bit % 8));
+  if (address->is_v4() != is_v4) return std::nullopt;
+  return Prefix{*address, static_cast<uint8_t>(*length)};
+}
+
 }  // namespace
 
 std::string_view trim(std::string_view text) {
@@ -108,6 +123,14 @@ MacAddress parse_mac(std::string_view text) {
   const auto mac = MacAddress::parse(text);
   if (!mac) throw Error("", fmt::format("'{}' is not a MAC address such as 02:00:00:00:00:01", text));
   return *mac;
+}
+
+Prefix parse_prefix(std::string_view text) {
+  if (const auto prefix = Prefix::parse(text)) return *prefix;
+  if (const auto meant = without_host_bits(text))
+    throw Error(
+        "", fmt::format("'{}' has bits set behind the prefix: the network is {}", text, meant->to_string()));
+  throw Error("", fmt::format("'{}' is not a CIDR such as 10.244.1.0/24 or fd00:10:244:1::/64", text));
 }
 
 std::vector<unsigned> parse_number_list(std::string_view text, unsigned min, unsigned max) {

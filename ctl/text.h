@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "switch/net/address.h"
+#include "switch/net/prefix.h"
 
 namespace podswitch {
 
@@ -23,6 +24,8 @@ uint32_t parse_octal_mode(std::string_view text);
 bool parse_flag(std::string_view text);
 IpAddress parse_ip(std::string_view text);
 MacAddress parse_mac(std::string_view text);
+// A CIDR without bits behind its length.
+Prefix parse_prefix(std::string_view text);
 // A list like 1,3-5: sorted by first mention, ranges inclusive, repetitions kept.
 std::vector<unsigned> parse_number_list(std::string_view text, unsigned min, unsigned max);
 // The reverse, for a sorted list: 1,3-5.

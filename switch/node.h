@@ -17,6 +17,8 @@ struct NodeSpec {
   std::vector<IpAddress> vteps;  // its addresses in the underlay, at most one of each family, IPv4 first
   std::optional<MacAddress> vtep_mac;  // inner destination MAC of routed packets; derived when not given
   std::vector<Prefix> pod_cidrs;       // sorted, no two overlap
+  // Flannel has a device for each family: that of IPv6, where it is not vtep_mac.
+  std::optional<MacAddress> vtep_mac_v6{};
   friend bool operator==(const NodeSpec&, const NodeSpec&) = default;
 };
 
