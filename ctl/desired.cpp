@@ -74,6 +74,10 @@ Desired merge(const std::vector<PortSpec>& static_ports, const Pins& static_pins
     else
       admit(desired, spec, gateway);
   }
+  for (const std::string& name : stored.applied_ports)
+    if (desired.static_ports.count(name) == 0) desired.applied_ports.insert(name);
+  desired.nodes = stored.nodes;
+  for (const auto& [name, node] : desired.nodes) desired.state.nodes[name] = spec_of(node);
   for (const auto& [name, reason] : desired.left_out)
     warnings.push_back(fmt::format("port {} of the journal is left out: {}", name, reason));
   desired.static_pins = desired.state.pins = static_pins;
@@ -101,16 +105,23 @@ std::vector<std::string> differences(const PortSpec& present, const PortSpec& as
   return found;
 }
 
-Draft::Outcome Draft::add(const PortSpec& spec, const std::string& path) {
+Draft::Outcome Draft::add(const PortSpec& spec, const std::string& path, bool is_applied) {
   const auto present = next_.state.ports.find(spec.name);
   if (present != next_.state.ports.end()) {
-    if (*present->second == spec) return Outcome::Unchanged;
+    if (*present->second == spec) {
+      // What `apply` names is its own from then on.
+      if (is_applied && next_.static_ports.count(spec.name) == 0 &&
+          next_.applied_ports.insert(spec.name).second)
+        edits_.emplace_back(PortAdded{spec, true});
+      return Outcome::Unchanged;
+    }
     throw Error(path, fmt::format("port {} exists with other options: {}; to change it, delete it first",
                                   spec.name, fmt::join(differences(*present->second, spec), "; ")));
   }
   next_.state.ports[spec.name] = std::make_shared<const PortSpec>(spec);
   next_.left_out.erase(spec.name);
-  edits_.emplace_back(PortAdded{spec});
+  if (is_applied) next_.applied_ports.insert(spec.name);
+  edits_.emplace_back(PortAdded{spec, is_applied});
   fresh_.insert(spec.name);
   if (!path.empty()) paths_[spec.name] = path;
   return Outcome::Changed;
@@ -123,6 +134,7 @@ void Draft::remove(const std::string& name, const StoredState& stored) {
   const bool is_known = next_.state.ports.erase(name) != 0 || stored.ports.count(name) != 0;
   if (!is_known) throw Error(name, "no such port");
   next_.left_out.erase(name);
+  next_.applied_ports.erase(name);
   std::erase_if(next_.state.pins, [&](const auto& pin) {
     return pin.first.port == name && next_.static_pins.count(pin.first) == 0;
   });
@@ -144,6 +156,28 @@ Draft::Outcome Draft::pin(const QueueName& queue, unsigned core) {
   next_.state.pins[queue] = core;
   edits_.emplace_back(QueuePinned{queue, core});
   return Outcome::Changed;
+}
+
+Draft::Outcome Draft::set_node(ClusterNode node) {
+  const std::string name = node.spec.name;
+  const auto present = next_.nodes.find(name);
+  const bool is_same =
+      present != next_.nodes.end() && present->second->spec == node.spec && present->second->vni == node.vni;
+  if (is_same && present->second->source == node.source) return Outcome::Unchanged;
+  const auto shared = std::make_shared<const ClusterNode>(std::move(node));
+  next_.nodes[name] = shared;
+  next_.state.nodes[name] = spec_of(shared);
+  edits_.emplace_back(NodeSet{shared});
+  if (is_same) return Outcome::Unchanged;
+  fresh_nodes_.insert(name);
+  return Outcome::Changed;
+}
+
+void Draft::remove_node(const std::string& name) {
+  if (next_.nodes.erase(name) == 0) throw Error(name, "no such node");
+  next_.state.nodes.erase(name);
+  fresh_nodes_.erase(name);
+  edits_.emplace_back(NodeRemoved{name});
 }
 
 void Draft::check(const Gateway& gateway) const {

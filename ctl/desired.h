@@ -8,9 +8,11 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "ctl/journal.h"
+#include "ctl/objects/cluster_node.h"
 #include "pmd/engine.h"
 #include "pmd/error.h"
 #include "pmd/port_spec.h"
@@ -18,8 +20,10 @@
 namespace podswitch {
 
 struct Desired {
-  DesiredState state;                  // what the engine shall run
-  std::set<std::string> static_ports;  // names, of the config file
+  DesiredState state;                   // what the engine shall run
+  std::set<std::string> static_ports;   // names, of the config file
+  std::set<std::string> applied_ports;  // names, of those that came by `apply`
+  ClusterNodes nodes;                   // what state.nodes is part of
   Pins static_pins;
   // Ports of the journal that cannot live beside these, and why.
   std::map<std::string, std::string> left_out;
@@ -47,19 +51,26 @@ class Draft {
 
   enum class Outcome { Changed, Unchanged };
   // `path` leads the paths of problems. The same port again is Unchanged; with other options it is an Error.
-  Outcome add(const PortSpec& spec, const std::string& path);
+  Outcome add(const PortSpec& spec, const std::string& path, bool is_applied = false);
   void remove(const std::string& name, const StoredState& stored);
   Outcome pin(const QueueName& queue, unsigned core);
-  // Throws Error with all that clashes.
+  // In the place of one that has this name. Unchanged when only the source is another; that is noted.
+  Outcome set_node(ClusterNode node);
+  void remove_node(const std::string& name);
+  // Throws Error with all that clashes between ports.
   void check(const Gateway& gateway) const;
+  // The same between nodes; where a value stood is known to the caller only.
+  std::vector<NodeConflict> node_conflicts() const { return find_node_conflicts(next_.nodes, fresh_nodes_); }
 
   const Desired& next() const { return next_; }
+  Desired take() { return std::move(next_); }
   const std::vector<Edit>& edits() const { return edits_; }
 
  private:
   Desired next_;
   std::vector<Edit> edits_;
   std::set<std::string> fresh_;
+  std::set<std::string> fresh_nodes_;
   std::map<std::string, std::string> paths_;
 };
 

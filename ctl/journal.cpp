@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <system_error>
+#include <utility>
 
 #include "ctl/port_options.h"
 #include "pmd/error.h"
@@ -71,13 +72,21 @@ bool has_record(std::string_view text) {
 Json to_json(const Edit& edit) {
   return std::visit(
       Overloaded{[](const PortAdded& e) {
-                   return Json{{"add", podswitch::to_json(e.spec)}};
+                   Json json{{"add", podswitch::to_json(e.spec)}};
+                   if (e.is_applied) json["applied"] = true;
+                   return json;
                  },
                  [](const PortRemoved& e) {
                    return Json{{"remove", e.name}};
                  },
                  [](const QueuePinned& e) {
                    return Json{{"pin", {{"port", e.queue.port}, {"queue", e.queue.queue}, {"core", e.core}}}};
+                 },
+                 [](const NodeSet& e) {
+                   return Json{{"node", podswitch::to_json(*e.node)}};
+                 },
+                 [](const NodeRemoved& e) {
+                   return Json{{"remove-node", e.name}};
                  }},
       edit);
 }
@@ -87,8 +96,11 @@ Edit edit_from_json(const Json& edit) {
     std::vector<Problem> problems;
     PortSpec spec = port_from_json(edit.at("add"), "", problems);
     if (!problems.empty()) throw Error(std::move(problems));
-    return PortAdded{std::move(spec)};
+    return PortAdded{std::move(spec), edit.value("applied", false)};
   }
+  if (edit.contains("node"))
+    return NodeSet{std::make_shared<const ClusterNode>(cluster_node_from_json(edit.at("node")))};
+  if (edit.contains("remove-node")) return NodeRemoved{edit.at("remove-node").get<std::string>()};
   if (edit.contains("remove")) return PortRemoved{edit.at("remove").get<std::string>()};
   const Json& pin = edit.at("pin");
   return QueuePinned{{pin.at("port").get<std::string>(), pin.at("queue").get<uint16_t>()},
@@ -103,21 +115,32 @@ std::string record_of(const std::vector<Edit>& edits) {
 
 std::vector<Edit> edits_of(const StoredState& state) {
   std::vector<Edit> edits;
-  for (const auto& [name, spec] : state.ports) edits.push_back(PortAdded{spec});
+  for (const auto& [name, spec] : state.ports)
+    edits.push_back(PortAdded{spec, state.applied_ports.count(name) != 0});
   for (const auto& [queue, core] : state.pins) edits.push_back(QueuePinned{queue, core});
+  for (const auto& [name, node] : state.nodes) edits.push_back(NodeSet{node});
   return edits;
 }
 
 }  // namespace
 
 void apply_edit(StoredState& state, const Edit& edit) {
-  std::visit(Overloaded{[&](const PortAdded& e) { state.ports.insert_or_assign(e.spec.name, e.spec); },
+  std::visit(Overloaded{[&](const PortAdded& e) {
+                          state.ports.insert_or_assign(e.spec.name, e.spec);
+                          if (e.is_applied)
+                            state.applied_ports.insert(e.spec.name);
+                          else
+                            state.applied_ports.erase(e.spec.name);
+                        },
                         [&](const PortRemoved& e) {
                           state.ports.erase(e.name);
+                          state.applied_ports.erase(e.name);
                           std::erase_if(state.pins,
                                         [&](const auto& pin) { return pin.first.port == e.name; });
                         },
-                        [&](const QueuePinned& e) { state.pins[e.queue] = e.core; }},
+                        [&](const QueuePinned& e) { state.pins[e.queue] = e.core; },
+                        [&](const NodeSet& e) { state.nodes.insert_or_assign(e.node->spec.name, e.node); },
+                        [&](const NodeRemoved& e) { state.nodes.erase(e.name); }},
              edit);
 }
 
@@ -134,7 +157,10 @@ void Journal::load() {
   FileDescriptor fd(open(path_.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
   if (!fd && errno != ENOENT) check_errno(-1, path_ + ": cannot open");
   const std::string text = fd ? read_all(fd.get(), path_) : "";
-  if (text.empty()) return rewrite({});
+  if (text.empty()) {
+    rewrite({});
+    return;
+  }
   fd_ = std::move(fd);
   replay(text);
   if (size_ == text.size()) return;
@@ -186,7 +212,7 @@ void Journal::cut(size_t size) {
   check_errno(fdatasync(fd_.get()), path_ + ": cannot sync");
 }
 
-void Journal::append(const std::vector<Edit>& edits) {
+StoredState Journal::append(const std::vector<Edit>& edits) {
   StoredState next = state_;
   for (const Edit& edit : edits) apply_edit(next, edit);
   const std::string record = record_of(edits);
@@ -206,10 +232,10 @@ void Journal::append(const std::vector<Edit>& edits) {
   }
   size_ += record.size();
   ++records_;
-  state_ = std::move(next);
+  return std::exchange(state_, std::move(next));
 }
 
-void Journal::rewrite(StoredState state) {
+StoredState Journal::rewrite(StoredState state) {
   const std::string temporary = path_ + ".new";
   FileDescriptor fd(open(temporary.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
   check_errno(fd.get(), temporary + ": cannot create");
@@ -223,9 +249,9 @@ void Journal::rewrite(StoredState state) {
   check_errno(fsync(directory_fd_.get()), directory_ + ": cannot sync");
   is_damaged_ = false;
   fd_ = std::move(fd);
-  state_ = std::move(state);
   base_ = size_ = text.size();
   records_ = 0;
+  return std::exchange(state_, std::move(state));
 }
 
 }  // namespace podswitch

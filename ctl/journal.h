@@ -8,11 +8,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "ctl/file.h"
+#include "ctl/objects/cluster_node.h"
 #include "pmd/engine.h"
 #include "pmd/error.h"
 #include "pmd/port_spec.h"
@@ -22,12 +25,18 @@ namespace podswitch {
 struct StoredState {
   std::map<std::string, PortSpec> ports;  // by name
   Pins pins;
-  friend bool operator==(const StoredState&, const StoredState&) = default;
+  std::set<std::string> applied_ports;  // those of `ports` that came by `apply`
+  ClusterNodes nodes;
+  friend bool operator==(const StoredState& a, const StoredState& b) {
+    return a.ports == b.ports && a.pins == b.pins && a.applied_ports == b.applied_ports &&
+           same_nodes(a.nodes, b.nodes);
+  }
 };
 
 // One step of a change. A port that goes takes its pins with it.
 struct PortAdded {
   PortSpec spec;
+  bool is_applied = false;
 };
 struct PortRemoved {
   std::string name;
@@ -36,7 +45,13 @@ struct QueuePinned {
   QueueName queue;
   unsigned core = 0;
 };
-using Edit = std::variant<PortAdded, PortRemoved, QueuePinned>;
+struct NodeSet {  // a new one, or other values
+  std::shared_ptr<const ClusterNode> node;
+};
+struct NodeRemoved {
+  std::string name;
+};
+using Edit = std::variant<PortAdded, PortRemoved, QueuePinned, NodeSet, NodeRemoved>;
 
 void apply_edit(StoredState& state, const Edit& edit);
 
@@ -53,11 +68,11 @@ class Journal {
   explicit Journal(std::string directory, JournalLimits limits = {});
 
   const StoredState& state() const { return state_; }
-  // The edits as one record, all or nothing: on the disk when it returns. Throws Error, and then neither the
-  // disk nor state() has changed.
-  void append(const std::vector<Edit>& edits);
-  // Puts `state` in the place of everything.
-  void rewrite(StoredState state);
+  // The edits as one record, all or nothing: on the disk when it returns, with the state before them. Throws
+  // Error, and then neither the disk nor state() has changed.
+  StoredState append(const std::vector<Edit>& edits);
+  // Puts `state` in the place of everything; returns what was there.
+  StoredState rewrite(StoredState state);
 
  private:
   void load();

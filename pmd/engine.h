@@ -17,6 +17,7 @@
 #include "pmd/port_spec.h"
 #include "switch/drop_reason.h"
 #include "switch/fdb.h"
+#include "switch/node.h"
 #include "switch/snapshot.h"
 
 namespace podswitch {
@@ -52,6 +53,7 @@ struct EngineOptions {
 struct DesiredState {
   std::map<std::string, std::shared_ptr<const PortSpec>> ports;  // by name
   Pins pins;                                                     // of queues that may not exist yet
+  std::map<std::string, std::shared_ptr<const NodeSpec>> nodes;  // of the cluster, this one too, by name
 };
 
 struct PortFigures {

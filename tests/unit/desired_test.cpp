@@ -113,6 +113,41 @@ TEST(Draft, PinsOnlyQueuesThatExist) {
   EXPECT_THAT(error_of([&] { draft.pin({"b", 0}, 3); }), HasSubstr("no port b"));
 }
 
+std::shared_ptr<const ClusterNode> node(const std::string& name, const char* cidr) {
+  ClusterNode node;
+  node.spec.name = name;
+  node.spec.pod_cidrs = {*Prefix::parse(cidr)};
+  return std::make_shared<const ClusterNode>(node);
+}
+
+TEST(Draft, SetsAndRemovesNodes) {
+  Draft draft{Desired{}};
+  EXPECT_EQ(draft.set_node(*node("a", "10.1.0.0/16")), Draft::Outcome::Changed);
+  EXPECT_EQ(draft.set_node(*node("a", "10.1.0.0/16")), Draft::Outcome::Unchanged);
+  EXPECT_EQ(draft.edits().size(), 1U);
+  EXPECT_EQ(draft.set_node(*node("b", "10.1.1.0/24")), Draft::Outcome::Changed);
+  EXPECT_EQ(draft.node_conflicts().size(), 1U);
+  EXPECT_EQ(draft.set_node(*node("b", "10.2.0.0/16")), Draft::Outcome::Changed);
+  EXPECT_EQ(draft.node_conflicts().size(), 0U);
+  EXPECT_EQ(draft.next().state.nodes.at("b")->pod_cidrs.front().to_string(), "10.2.0.0/16");
+  draft.remove_node("a");
+  EXPECT_EQ(draft.next().state.nodes.size(), 1U);
+  EXPECT_THAT(error_of([&] { draft.remove_node("a"); }), HasSubstr("a: no such node"));
+}
+
+TEST(Merge, BringsBackNodesAndWhatCameByApply) {
+  StoredState stored;
+  stored.nodes["a"] = node("a", "10.1.0.0/16");
+  stored.ports["web"] = tap("web");
+  stored.ports["fixed"] = tap("other");
+  stored.applied_ports = {"web", "fixed"};
+  std::vector<std::string> warnings;
+  const Desired desired = merge({tap("fixed")}, {}, stored, {1}, kGateway, warnings);
+  EXPECT_EQ(desired.nodes.size(), 1U);
+  EXPECT_EQ(desired.state.nodes.at("a").get(), &desired.nodes.at("a")->spec);
+  EXPECT_THAT(desired.applied_ports, ElementsAre("web"));
+}
+
 TEST(Merge, PrefersTheConfigFile) {
   StoredState stored;
   PortSpec other = tap("a");

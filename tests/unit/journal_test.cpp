@@ -73,6 +73,50 @@ TEST_F(JournalTest, BringsBackWhatWasAppended) {
   EXPECT_EQ(info.st_mode & 0777, 0700U);
 }
 
+std::shared_ptr<const ClusterNode> node(const std::string& name, NodeSource source) {
+  NodeSpec spec;
+  spec.name = name;
+  spec.vteps = {*IpAddress::parse("192.0.2.1"), *IpAddress::parse("fd00::1")};
+  spec.vtep_mac = MacAddress::parse("02:00:00:00:00:09");
+  spec.pod_cidrs = {*Prefix::parse("10.244.1.0/24"), *Prefix::parse("fd00:1::/64")};
+  return std::make_shared<const ClusterNode>(ClusterNode{spec, source, 1});
+}
+
+TEST_F(JournalTest, BringsBackNodesAndWhatCameByApply) {
+  StoredState expected;
+  expected.nodes["a"] = node("a", NodeSource::Kubernetes);
+  expected.nodes["b"] = node("b", NodeSource::Command);
+  expected.ports["web"] = tap("web");
+  expected.applied_ports = {"web"};
+  {
+    Journal journal(state_);
+    journal.append({NodeSet{node("a", NodeSource::Command)}, NodeSet{expected.nodes["b"]},
+                    NodeSet{node("c", NodeSource::Command)}});
+    journal.append({NodeSet{expected.nodes["a"]}, NodeRemoved{"c"}});
+    journal.append({PortAdded{tap("web"), true}, PortAdded{tap("db"), true}, PortRemoved{"db"}});
+    EXPECT_EQ(journal.state(), expected);
+  }
+  {
+    Journal journal(state_);
+    EXPECT_EQ(journal.state(), expected);
+    journal.rewrite(journal.state());
+  }
+  EXPECT_EQ(Journal(state_).state(), expected);
+}
+
+// What a version without nodes wrote.
+TEST_F(JournalTest, ReadsOlderRecords) {
+  { Journal journal(state_); }
+  const std::string payload =
+      R"([{"add":{"name":"a","type":"tap","ifname":"a"}},{"pin":{"port":"a","queue":0,"core":3}}])";
+  put(file_, "podswitch-journal 1\n00000058 dc5ff9fc " + payload + "\n");
+  const Journal journal(state_);
+  EXPECT_EQ(journal.state().ports.size(), 1U);
+  EXPECT_EQ(journal.state().pins.size(), 1U);
+  EXPECT_TRUE(journal.state().nodes.empty());
+  EXPECT_TRUE(journal.state().applied_ports.empty());
+}
+
 TEST_F(JournalTest, HasOneOwner) {
   const Journal journal(state_);
   EXPECT_THAT(error_of(state_),
