@@ -109,9 +109,10 @@ class Parser {
       line_.socket = value_of(name, value);
     } else if (name == "-o" || name == "--output") {
       const std::string form = value_of(name, value);
-      if (form != "table" && form != "json")
-        throw UsageError(fmt::format("-o {}: the output is table or json", form));
+      if (form != "table" && form != "json" && form != "yaml")
+        throw UsageError(fmt::format("-o {}: the output is table, json or yaml", form));
       line_.wants_json = form == "json";
+      line_.wants_yaml = form == "yaml";
     } else {
       take_command_option(name, value);
     }
@@ -123,10 +124,14 @@ class Parser {
                                    line_.noun.empty() ? "" : " before the verb"));
     const std::string_view bare = std::string_view(name).substr(std::min<size_t>(2, name.size()));
     for (const Parameter& row : line_.command->parameters) {
-      if (row.is_positional || row.name != bare || !name.starts_with("--")) continue;
+      const bool is_long = name.starts_with("--") && row.name == bare;
+      const bool is_short = row.letter != 0 && name == std::string{'-', row.letter};
+      if (row.is_positional || !(is_long || is_short)) continue;
       if (row.shape == Shape::Flag && value) throw UsageError(fmt::format("{} takes no value", name));
       if (row.shape == Shape::Flag)
         target(row)[std::string(row.name)] = true;
+      else if (row.shape == Shape::Texts)
+        store_list(row, value_of(name, value));
       else
         store(row, value_of(name, value));
       return;
@@ -181,7 +186,19 @@ class Parser {
     }
   }
 
-  void finish() const {
+  // Given several times, or with commas.
+  void store_list(const Parameter& row, const std::string& value) {
+    try {
+      const auto parts = split_list(value);
+      if (parts.empty()) throw Error("", "needs a value");
+      for (const std::string_view part : parts)
+        target(row)[std::string(row.name)].push_back(std::string(part));
+    } catch (const Error& error) {
+      throw UsageError(fmt::format("{}: {}", spelled(row), error.what()));
+    }
+  }
+
+  void finish() {
     if (line_.noun.empty()) throw UsageError("no command");
     if (line_.command == nullptr) {
       std::vector<std::string_view> verbs;
@@ -190,13 +207,15 @@ class Parser {
       throw UsageError(fmt::format("what shall be done with '{}'? {}", line_.noun, fmt::join(verbs, ", ")));
     }
     for (const Parameter& row : line_.command->parameters)
-      if (row.is_required && !line_.arguments.contains(row.name))
-        throw UsageError(fmt::format("{} is missing: {}", row.value_name, row.help));
+      if (row.is_required && !target(row).contains(row.name))
+        throw UsageError(fmt::format("{} is missing: {}", spelled(row), row.help));
     if (line_.command->takes_port_options) check_port_add();
     check_interval();
   }
 
   void check_interval() const {
+    if (line_.wants_yaml && line_.local.contains("watch"))
+      throw UsageError("--watch shows a table, or JSON with -o json");
     if (!line_.local.contains("interval")) return;
     if (!line_.local.contains("watch")) throw UsageError("--interval goes with --watch only");
     if (line_.local.at("interval") == 0) throw UsageError("--interval: at least 1 second");
@@ -236,7 +255,7 @@ CommandLine parse_cli(const std::vector<std::string>& words) {
 std::vector<GlobalOption> global_options() {
   return {{"--socket", "PATH",
            "the daemon's control socket; default: $PODSWITCH_SOCKET, or /run/podswitch/control.sock"},
-          {"-o", "table|json", "for people, or for programs; default: table"},
+          {"-o", "table|json|yaml", "for people, or for programs; default: table"},
           {"--help", "", "help on what stands before it"},
           {"--version", "", "the same as the command version"}};
 }

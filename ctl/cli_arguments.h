@@ -23,6 +23,7 @@ struct UsageError : std::runtime_error {
 struct CommandLine {
   std::string socket{kDefaultSocket};
   bool wants_json = false;
+  bool wants_yaml = false;
   bool wants_help = false;
   std::string noun;  // empty: none was given
   const Command* command = nullptr;

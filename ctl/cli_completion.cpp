@@ -15,9 +15,11 @@ namespace {
 std::string words_for(Hint hint) {
   switch (hint) {
     case Hint::Port:
-      return "$(_podswitch_ports)";
+      return "$(_podswitch_names port)";
+    case Hint::Node:
+      return "$(_podswitch_names node)";
     case Hint::Queue:
-      return "$(_podswitch_ports :0)";
+      return "$(_podswitch_names port :0)";
     case Hint::LogLevel:
       return "debug info warning error";
     case Hint::None:
@@ -42,7 +44,7 @@ std::string command_arm(const Command& command) {
     if (row.is_positional)
       plain = plain.empty() ? words_for(row.hint) : plain;
     else
-      options += fmt::format(" --{}", row.name);
+      options += fmt::format("{} --{}", row.letter == 0 ? "" : fmt::format(" -{}", row.letter), row.name);
   }
   if (command.takes_port_options)
     for (const PortOption& option : port_options()) options += fmt::format(" --{}", option.name);
@@ -59,7 +61,7 @@ std::string value_arms() {
     for (const Parameter& row : command.parameters) {
       if (row.is_positional || row.shape == Shape::Flag) continue;
       if (row.hint == Hint::File)
-        arms.insert(fmt::format("    --{}) compopt -o default; COMPREPLY=(); return ;;\n", row.name));
+        arms.insert(fmt::format("    -f | --{}) compopt -o default; COMPREPLY=(); return ;;\n", row.name));
       else
         arms.insert(fmt::format("    --{}) COMPREPLY=($(compgen -W \"{}\" -- \"$current\")); return ;;\n",
                                 row.name, words_for(row.hint)));
@@ -106,7 +108,7 @@ std::string nouns() {
 std::string bash_completion() {
   std::string text = R"(# bash completion for podswitch; made by `podswitch completion bash`
 
-_podswitch_ports() {
+_podswitch_names() {
   local i socket=()
   for ((i = 1; i < ${#COMP_WORDS[@]} - 1; i++)); do
     [[ ${COMP_WORDS[i]} == --socket ]] || continue
@@ -114,7 +116,7 @@ _podswitch_ports() {
     [[ ${COMP_WORDS[i + 1]} == = ]] && ((i++))
     socket=(--socket "${COMP_WORDS[i + 1]}")
   done
-  "${COMP_WORDS[0]}" "${socket[@]}" port list 2>/dev/null | awk -v suffix="$1" 'NR > 1 { print $1 suffix }'
+  "${COMP_WORDS[0]}" "${socket[@]}" "$1" list 2>/dev/null | awk -v suffix="$2" 'NR > 1 { print $1 suffix }'
 }
 
 _podswitch() {
@@ -132,7 +134,7 @@ _podswitch() {
   [[ $previous == = ]] && previous=${COMP_WORDS[COMP_CWORD - 2]}
   case $previous in
     --socket) compopt -o default; COMPREPLY=(); return ;;
-    -o | --output) COMPREPLY=($(compgen -W "table json" -- "$current")); return ;;
+    -o | --output) COMPREPLY=($(compgen -W "table json yaml" -- "$current")); return ;;
 )";
   text += value_arms();
   text += "  esac\n  if [[ -z $noun ]]; then\n";

@@ -17,6 +17,7 @@ using Line = std::pair<std::string, std::string>;  // what one types, what it me
 
 std::string usage_of(const Parameter& row) {
   std::string text = row.is_positional          ? std::string(row.value_name)
+                     : row.letter != 0          ? fmt::format("-{} {}", row.letter, row.value_name)
                      : row.shape == Shape::Flag ? fmt::format("--{}", row.name)
                                                 : fmt::format("--{} {}", row.name, row.value_name);
   if (row.shape == Shape::Texts) text += "...";
@@ -25,6 +26,7 @@ std::string usage_of(const Parameter& row) {
 
 std::string typed(const Parameter& row) {
   if (row.is_positional) return std::string(row.value_name);
+  if (row.letter != 0) return fmt::format("-{}, --{} {}", row.letter, row.name, row.value_name);
   return row.shape == Shape::Flag ? fmt::format("--{}", row.name)
                                   : fmt::format("--{} {}", row.name, row.value_name);
 }
@@ -86,10 +88,10 @@ std::string usage_line(const Command& command) {
 }
 
 std::string help_text() {
-  return "Usage: podswitch [--socket PATH] [-o table|json] NOUN [VERB] [arguments]\n"
+  return "Usage: podswitch [--socket PATH] [-o table|json|yaml] NOUN [VERB] [arguments]\n"
          "Talks to podswitchd, the packet switch of this node.\n\n" +
          commands_text("") + "\n" + global_text() +
-         "\nExit codes: 0 done, 1 refused, 2 wrong usage, 3 no daemon.\n"
+         "\nExit codes: 0 done, 1 refused, 2 wrong usage, 3 no daemon; diff has its own.\n"
          "`podswitch NOUN VERB --help` says more on one command.\n";
 }
 

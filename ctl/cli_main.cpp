@@ -8,16 +8,20 @@
 
 #include "ctl/cli_arguments.h"
 #include "ctl/cli_help.h"
+#include "ctl/cli_objects.h"
 #include "ctl/cli_output.h"
 #include "ctl/cli_port_file.h"
 #include "ctl/cli_stats.h"
 #include "ctl/client.h"
 #include "ctl/metric_table.h"
+#include "ctl/objects/yaml_writer.h"
 
 namespace podswitch {
 namespace {
 
-constexpr int kRefused = 1, kUsage = 2, kNoDaemon = 3;
+constexpr int kDone = 0, kRefused = 1, kUsage = 2, kNoDaemon = 3;
+// As kubectl diff has them.
+constexpr int kDiffers = 1, kDiffRefused = 2;
 
 void print(const std::string& text) {
   std::fwrite(text.data(), 1, text.size(), stdout);
@@ -38,6 +42,7 @@ void print_reply(const CommandLine& line, Client::Reply reply) {
   const Command& command = *line.command;
   if (command.view == View::Message) reply.result["revision"] = reply.revision;
   if (line.wants_json) return print(reply.result.dump(2) + "\n");
+  if (line.wants_yaml) return print(to_yaml(reply.result));
   if (command.view == View::Table) return print(format_table(reply.result, command.columns));
   if (command.view == View::Record) return print(format_record(reply.result, command.columns));
   print(format_cell(reply.result.value("message", "done"), Format::Text) + "\n");
@@ -49,32 +54,68 @@ void print_version(const CommandLine& line) {
   try {
     reply = Client(line.socket).call("version");
   } catch (const NoDaemon&) {
-    reply.result["version"] = line.wants_json ? nlohmann::json(nullptr) : "does not run";
+    reply.result["version"] = line.wants_json || line.wants_yaml ? nlohmann::json(nullptr) : "does not run";
   }
   reply.result["client"] = PODSWITCH_VERSION;
   print_reply(line, std::move(reply));
-}
-
-void run(const CommandLine& line) {
-  const std::string name = line.command == nullptr ? "" : line.command->name();
-  if (line.wants_help || name == "help") return print_help(line);
-  if (name == "completion bash") return print(bash_completion());
-  if (name == "version") return print_version(line);
-  Client client(line.socket);
-  if (line.local.value("watch", false)) return watch_stats(client, line);
-  if (line.local.contains("file"))
-    return print_reply(line, add_ports_from_file(client, line.local.at("file").get<std::string>()));
-  print_reply(line, client.call(name, line.arguments));
 }
 
 void print_error(const std::string& text) {
   fmt::print(stderr, "podswitch: {}\n", text);
 }
 
+void print_problems(const Error& error) {
+  for (const Problem& problem : error.problems()) print_error(Error({problem}).what());
+}
+
+int diff(const CommandLine& line) {
+  Client client(line.socket);
+  try {
+    Client::Reply reply = send_objects(client, line);
+    const bool differs = !reply.result.empty();
+    if (differs || line.wants_json || line.wants_yaml) print_reply(line, std::move(reply));
+    return differs ? kDiffers : kDone;
+  } catch (const NoDaemon&) {
+    throw;
+  } catch (const Error& error) {
+    print_problems(error);
+  } catch (const std::exception& error) {
+    print_error(error.what());
+  }
+  return kDiffRefused;
+}
+
+void ask(const CommandLine& line) {
+  Client client(line.socket);
+  if (line.local.value("watch", false)) return watch_stats(client, line);
+  if (line.command->noun == "apply") return print_reply(line, send_objects(client, line));
+  if (line.local.contains("file"))
+    return print_reply(line, add_ports_from_file(client, line.local.at("file").get<std::string>()));
+  print_reply(line, client.call(line.command->name(), line.arguments));
+}
+
+int run(CommandLine line) {
+  const std::string name = line.command == nullptr ? "" : line.command->name();
+  if (line.wants_help || name == "help") {
+    print_help(line);
+  } else if (name == "completion bash") {
+    print(bash_completion());
+  } else if (name == "version") {
+    print_version(line);
+  } else if (name == "diff") {
+    return diff(line);
+  } else {
+    const bool wants_table = !line.wants_json && !line.wants_yaml;
+    if (wants_table && !line.command->table_of.empty()) line.command = find_command(line.command->table_of);
+    ask(line);
+  }
+  return kDone;
+}
+
 int main_of(const std::vector<std::string>& words) {
   try {
-    run(parse_cli(words));
-    return std::fflush(stdout) == 0 ? 0 : kRefused;
+    const int code = run(parse_cli(words));
+    return std::fflush(stdout) == 0 ? code : kRefused;
   } catch (const UsageError& error) {
     print_error(error.what());
     if (error.command.empty())
@@ -86,7 +127,7 @@ int main_of(const std::vector<std::string>& words) {
     print_error(error.what());
     return kNoDaemon;
   } catch (const Error& error) {
-    for (const Problem& problem : error.problems()) print_error(Error({problem}).what());
+    print_problems(error);
     return kRefused;
   } catch (const std::exception& error) {
     print_error(error.what());

@@ -63,11 +63,11 @@ void Client::send_object(const nlohmann::json& object) {
   send_line({{"id", next_id_++}, {"object", object}});
 }
 
-Client::Reply Client::commit() {
+Client::Reply Client::commit(nlohmann::json arguments, const WhileWaiting& while_waiting) {
   const uint64_t id = next_id_++;
-  send_line({{"id", id}, {"command", "commit"}});
+  send_line({{"id", id}, {"command", "commit"}, {"args", std::move(arguments)}});
   try {
-    return wait_for(id);
+    return wait_for(id, while_waiting);
   } catch (const Error&) {
     if (refusals_.empty()) throw;
     throw Error(std::move(refusals_));
@@ -76,6 +76,8 @@ Client::Reply Client::commit() {
 
 void Client::send_line(const nlohmann::json& json) {
   const std::string text = json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  // The daemon would hang up.
+  if (text.size() > kMaxLineBytes) throw Error("", fmt::format("longer than {} bytes", kMaxObjectBytes));
   std::string_view rest = text;
   while (!rest.empty()) {
     // The daemon stops reading while its answers are not read: look at both directions.
@@ -114,11 +116,14 @@ bool Client::next_line(std::string& line) {
   return true;
 }
 
-Client::Reply Client::wait_for(uint64_t id) {
+Client::Reply Client::wait_for(uint64_t id, const WhileWaiting& while_waiting) {
   std::string line;
   while (true) {
-    while (!next_line(line))
+    while (!next_line(line)) {
+      pollfd waiting{fd_.get(), POLLIN, 0};
+      while (while_waiting && poll(&waiting, 1, 1000) == 0) while_waiting();
       if (!receive()) throw NoDaemon(path_ + ": the daemon closed the connection before it answered");
+    }
     const auto answer = nlohmann::json::parse(line);
     if (answer.at("ok").get<bool>()) {
       if (answer.at("id") == id) return {answer.at("revision").get<uint64_t>(), answer.at("result")};
@@ -134,8 +139,8 @@ Client::Reply Client::wait_for(uint64_t id) {
 void Client::note_refusal(const nlohmann::json& id, const std::vector<Problem>& problems) {
   for (const Problem& problem : problems) {
     if (refusals_.size() == kMaxRefusals) return;
-    const std::string place = fmt::format("object {}", id.get<uint64_t>() - first_object_id_ + 1);
-    refusals_.push_back({problem.path.empty() ? place : place + ", " + problem.path, problem.message});
+    const std::string place = fmt::format("objects[{}]", id.get<uint64_t>() - first_object_id_);
+    refusals_.push_back({problem.path.empty() ? place : place + "." + problem.path, problem.message});
   }
 }
 

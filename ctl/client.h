@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string>
@@ -33,15 +34,18 @@ class Client {
   Reply call(const std::string& command, nlohmann::json arguments = nlohmann::json::object());
   // An object of an open transaction. A refusal shows at the commit.
   void send_object(const nlohmann::json& object);
-  // As call("commit"), after the refusals of objects.
-  Reply commit();
+  // As call("commit"). Refusals of objects have paths such as "objects[3].mtu", by the order they were sent
+  // in.
+  // While the answer is due, `while_waiting` is called about once a second.
+  using WhileWaiting = std::function<void()>;
+  Reply commit(nlohmann::json arguments = nlohmann::json::object(), const WhileWaiting& while_waiting = {});
 
  private:
   void send_line(const nlohmann::json& line);
   bool receive();  // blocks for some bytes; false at the end
   bool next_line(std::string& line);
   void note_refusal(const nlohmann::json& id, const std::vector<Problem>& problems);
-  Reply wait_for(uint64_t id);
+  Reply wait_for(uint64_t id, const WhileWaiting& while_waiting = {});
 
   FileDescriptor fd_;
   std::string path_;

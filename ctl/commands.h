@@ -27,6 +27,11 @@ class Commands {
   virtual Answer port_del(const Call& call) = 0;
   virtual Answer port_list(const Call& call) = 0;
   virtual Answer port_show(const Call& call) = 0;
+  virtual Answer node_add(const Call& call) = 0;
+  virtual Answer node_del(const Call& call) = 0;
+  virtual Answer node_list(const Call& call) = 0;
+  virtual Answer node_show(const Call& call) = 0;
+  virtual Answer get_nodes(const Call& call) = 0;
   virtual Answer fdb_list(const Call& call) = 0;
   virtual Answer fdb_flush(const Call& call) = 0;
   virtual Answer worker_list(const Call& call) = 0;
@@ -37,7 +42,7 @@ class Commands {
 using Handler = Answer (Commands::*)(const Call& call);
 
 enum class Shape : uint8_t { Text, Number, Flag, Texts };
-enum class Hint : uint8_t { None, Port, Queue, LogLevel, File };  // what completion offers
+enum class Hint : uint8_t { None, Port, Node, Queue, LogLevel, File };  // what completion offers
 
 struct Parameter {
   std::string_view name;        // JSON key; as an option `--name`
@@ -48,6 +53,7 @@ struct Parameter {
   bool is_required = false;
   bool is_local = false;  // means something to the client only
   Hint hint = Hint::None;
+  char letter = 0;  // of an option that also has a short form
 };
 
 enum class Format : uint8_t { Text, Count, Bytes, BitRate, Share, Seconds, Decimal };
@@ -72,7 +78,8 @@ struct Command {
   bool takes_port_options = false;
   View view = View::Message;
   std::vector<Column> columns = {};
-  Handler handler = nullptr;  // nullptr: the client does it alone
+  Handler handler = nullptr;       // nullptr: the client does it, alone or by a transaction
+  std::string_view table_of = {};  // as a table, the client asks this command instead
 
   std::string name() const;  // "port add", as on the socket
 };

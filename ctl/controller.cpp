@@ -4,37 +4,15 @@
 #include <fmt/format.h>
 
 #include "ctl/commands/run.h"
-#include "ctl/port_options.h"
 #include "pmd/log.h"
 
 namespace podswitch {
 namespace {
 
-constexpr size_t kMaxProblems = 100;  // of one request: more help nobody
-
 std::set<unsigned> cores_of(const Engine& engine) {
   std::set<unsigned> cores;
   for (const WorkerStatus& worker : engine.workers()) cores.insert(worker.core);
   return cores;
-}
-
-// Where a port's options are in the paths of problems, when there may be several ports.
-std::string path_of(const std::string& port) {
-  return "ports." + port;
-}
-
-// An object of a transaction: {"kind": "Port", ...}, the kind may be left out.
-PortSpec port_of(const nlohmann::json& object, const std::string& path) {
-  nlohmann::json port = object;
-  const auto kind = port.find("kind");
-  if (kind != port.end()) {
-    if (*kind != "Port") throw Error("kind", "only objects of kind 'Port' are understood");
-    port.erase(kind);
-  }
-  std::vector<Problem> problems;
-  PortSpec spec = port_from_json(port, path, problems);
-  if (!problems.empty()) throw Error(std::move(problems));
-  return spec;
 }
 
 }  // namespace
@@ -49,46 +27,12 @@ void Controller::start() {
   for (const std::string& warning : warnings) log::warning("{}", warning);
   left_out_count_ = desired_.left_out.size();
   revision_ = engine_.commit(prepare_many(desired_.state, OpenPolicy::Patient));
-  log::info("{} ports, of which the config file defines {}; revision {}", desired_.state.ports.size(),
-            desired_.static_ports.size(), revision_);
+  log::info("{} ports, of which the config file defines {}; {} nodes; revision {}",
+            desired_.state.ports.size(), desired_.static_ports.size(), desired_.nodes.size(), revision_);
 }
 
 Answer Controller::call(const Caller& caller, const std::string& command, const nlohmann::json& arguments) {
   return run_command(*this, caller, command, arguments);
-}
-
-void Controller::check_object(const nlohmann::json& object) const {
-  port_of(object, "");
-}
-
-Answer Controller::apply(const Caller& caller, const std::vector<std::string>& objects) {
-  Draft draft(desired_);
-  std::vector<Problem> problems;
-  size_t added = 0;
-  std::string first;
-  for (const std::string& text : objects) {
-    const PortSpec spec = port_of(nlohmann::json::parse(text), "");
-    try {
-      if (draft.add(spec, path_of(spec.name)) == Draft::Outcome::Unchanged) continue;
-      if (added++ == 0) first = spec.name;
-    } catch (const Error& error) {
-      problems.insert(problems.end(), error.problems().begin(), error.problems().end());
-    }
-    if (problems.size() >= kMaxProblems || draft.next().state.ports.size() > kMaxPorts) break;
-  }
-  if (draft.next().state.ports.size() > kMaxPorts)
-    problems.push_back({"", fmt::format("a switch has at most {} ports", kMaxPorts)});
-  if (!problems.empty()) throw Error(std::move(problems));
-  draft.check(options_.gateway);
-  if (added > 0)
-    commit(caller, draft,
-           added == 1 ? "port add " + first : fmt::format("port add {} and {} more", first, added - 1),
-           prepare_many(draft.next().state, OpenPolicy::Strict));
-  const size_t unchanged = objects.size() - added;
-  return {revision_,
-          {{"added", added},
-           {"unchanged", unchanged},
-           {"message", fmt::format("{} ports added, {} unchanged", added, unchanged)}}};
 }
 
 Controller::Outcome Controller::add_port(const Caller& caller, const PortSpec& spec) {
@@ -132,26 +76,64 @@ Controller::Outcome Controller::assign(const Caller& caller, const QueueName& qu
   return {revision_, is_new};
 }
 
-std::unique_ptr<Engine::Change> Controller::prepare_many(const DesiredState& next, OpenPolicy policy) {
+Controller::Outcome Controller::add_node(const Caller& caller, const ClusterNode& node) {
+  const std::string& name = node.spec.name;
+  const auto present = desired_.nodes.find(name);
+  if (present != desired_.nodes.end()) {
+    const auto differing = differences(*present->second, node);
+    if (differing.empty()) return {revision_, false};
+    throw Error("name", fmt::format("node {} exists with other values: {}; to change it, delete it first",
+                                    name, fmt::join(differing, "; ")));
+  }
+  if (desired_.nodes.size() == kMaxNodes)
+    throw Error("", fmt::format("a cluster has at most {} nodes", kMaxNodes));
+  Draft draft(desired_);
+  draft.set_node(node);
+  std::vector<Problem> problems;
+  for (NodeConflict& conflict : draft.node_conflicts())
+    problems.push_back({conflict.is_vtep ? "vtep" : "pod-cidr", std::move(conflict.message)});
+  if (!problems.empty()) throw Error(std::move(problems));
+  commit(caller, draft, "node add " + name, engine_.prepare(draft.next().state, OpenPolicy::Strict));
+  return {revision_, true};
+}
+
+uint64_t Controller::remove_nodes(const Caller& caller, const std::vector<std::string>& names) {
+  Draft draft(desired_);
+  std::vector<Problem> problems;
+  for (const std::string& name : names) {
+    try {
+      draft.remove_node(name);
+    } catch (const Error& error) {
+      problems.insert(problems.end(), error.problems().begin(), error.problems().end());
+    }
+  }
+  if (!problems.empty()) throw Error(std::move(problems));
+  commit(caller, draft, fmt::format("node del {}", fmt::join(names, ", ")),
+         engine_.prepare(draft.next().state, OpenPolicy::Strict));
+  return revision_;
+}
+
+std::unique_ptr<Engine::Change> Controller::prepare_many(const DesiredState& next, OpenPolicy policy,
+                                                         const Paths& paths) {
   try {
     return engine_.prepare(next, policy);
   } catch (const PortError& error) {
-    throw under(path_of(error.port()), error);
+    const auto path = paths.find(error.port());
+    throw under(path == paths.end() ? "ports." + error.port() : path->second, error);
   }
 }
 
-void Controller::commit(const Caller& caller, const Draft& draft, const std::string& what,
+void Controller::commit(const Caller& caller, Draft& draft, const std::string& what,
                         std::unique_ptr<Engine::Change> change) {
-  const StoredState before = journal_.state();
-  journal_.append(draft.edits());
+  StoredState before = journal_.append(draft.edits());
   try {
     revision_ = engine_.commit(std::move(change));
   } catch (const std::exception& error) {
     // What is refused must not come back with the next start.
-    journal_.rewrite(before);
+    journal_.rewrite(std::move(before));
     throw Error("", fmt::format("the switch cannot run this: {}", error.what()));
   }
-  desired_ = draft.next();
+  desired_ = draft.take();
   left_out_count_ = desired_.left_out.size();
   log::info("uid {} pid {}: {}; revision {}", caller.uid, caller.pid, what, revision_);
 }

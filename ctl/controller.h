@@ -36,7 +36,8 @@ class Controller final : public RequestHandler {
   // RequestHandler
   Answer call(const Caller& caller, const std::string& command, const nlohmann::json& arguments) override;
   void check_object(const nlohmann::json& object) const override;
-  Answer apply(const Caller& caller, const std::vector<std::string>& objects) override;
+  Answer apply(const Caller& caller, const std::vector<std::string>& objects,
+               const CommitOptions& options) override;
 
   // What the commands are made of. They throw Error, and then nothing has changed.
   struct Outcome {
@@ -47,6 +48,11 @@ class Controller final : public RequestHandler {
   uint64_t remove_ports(const Caller& caller, const std::vector<std::string>& names);
   Outcome assign(const Caller& caller, const QueueName& queue, unsigned core);
 
+  Outcome add_node(const Caller& caller, const ClusterNode& node);  // paths are the options of `node add`
+  uint64_t remove_nodes(const Caller& caller, const std::vector<std::string>& names);
+  const ClusterNodes& nodes() const { return desired_.nodes; }
+  bool is_own(const std::string& node) const { return node == options_.node_name; }
+
   // Ports of the journal that were left out at the start, and why.
   const std::map<std::string, std::string>& left_out() const { return desired_.left_out; }
   size_t left_out_count() const { return left_out_count_; }  // any thread
@@ -56,8 +62,11 @@ class Controller final : public RequestHandler {
   uint64_t revision() const { return revision_; }
 
  private:
-  std::unique_ptr<Engine::Change> prepare_many(const DesiredState& next, OpenPolicy policy);
-  void commit(const Caller& caller, const Draft& draft, const std::string& what,
+  // Where a port's options are in the paths of problems: `paths` of its name, or "ports.NAME".
+  using Paths = std::map<std::string, std::string>;
+  std::unique_ptr<Engine::Change> prepare_many(const DesiredState& next, OpenPolicy policy,
+                                               const Paths& paths = {});
+  void commit(const Caller& caller, Draft& draft, const std::string& what,
               std::unique_ptr<Engine::Change> change);
 
   Engine& engine_;

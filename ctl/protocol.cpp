@@ -86,6 +86,32 @@ Request parse_request(Json line) {
   return request;
 }
 
+CommitOptions commit_options(const Json& arguments) {
+  using Mode = CommitOptions::Mode;
+  CommitOptions options;
+  for (const auto& [key, value] : arguments.items()) {
+    if (key == "mode") {
+      if (value != "add" && value != "apply" && value != "diff")
+        throw Error("mode", "none of add, apply and diff");
+      options.mode = value == "add" ? Mode::Add : value == "apply" ? Mode::Apply : Mode::Diff;
+    } else if (key == "prune") {
+      if (!value.is_array()) throw Error("prune", "not an array of kinds");
+      for (const Json& kind : value) {
+        if (!kind.is_string()) throw Error("prune", "not an array of strings");
+        options.prune.push_back(kind.get<std::string>());
+      }
+    } else if (key == "allow-empty") {
+      if (!value.is_boolean()) throw Error("allow-empty", "not true or false");
+      options.allow_empty = value.get<bool>();
+    } else {
+      throw Error(key, "no such argument: a commit has mode, prune and allow-empty");
+    }
+  }
+  if (options.mode == Mode::Add && (!options.prune.empty() || options.allow_empty))
+    throw Error("mode", "prune and allow-empty go with apply and diff");
+  return options;
+}
+
 std::string answer_line(const Json& id, const Answer& answer) {
   return line_of({{"id", id}, {"ok", true}, {"revision", answer.revision}, {"result", answer.result}});
 }
@@ -135,7 +161,7 @@ std::optional<Answer> Conversation::handle(const Request& request) {
     transaction_ = Transaction{};  // emplace() is beyond clang 14 for a nested class
     return Answer{0, Json::object()};
   }
-  if (request.command == "commit") return commit();
+  if (request.command == "commit") return commit(request.arguments);
   if (request.command == "abort") {
     if (!transaction_) throw Error("", "no transaction is open");
     forget_transaction();
@@ -163,15 +189,16 @@ void Conversation::take_object(const Json& object) {
   }
 }
 
-Answer Conversation::commit() {
+Answer Conversation::commit(const Json& arguments) {
   if (!transaction_) throw Error("", "no transaction is open");
+  const CommitOptions options = commit_options(arguments);
   const size_t refused = transaction_->refused;
   const std::vector<std::string> objects = std::move(transaction_->objects);
   forget_transaction();
   if (refused != 0)
     throw Error("", fmt::format("{} object{} refused: nothing has changed", refused,
                                 refused == 1 ? " was" : "s were"));
-  return handler_.apply(caller_, objects);
+  return handler_.apply(caller_, objects, options);
 }
 
 void Conversation::forget_transaction() {

@@ -41,6 +41,8 @@ struct Request {
 nlohmann::json parse_line(std::string_view line);
 // Throws Error for what is JSON but no request.
 Request parse_request(nlohmann::json line);
+// The arguments of `commit`. Throws Error.
+CommitOptions commit_options(const nlohmann::json& arguments);
 // The "id" to answer to, also when the rest is wrong; null when there is none.
 nlohmann::json id_of(const nlohmann::json& line);
 
@@ -74,7 +76,7 @@ class Conversation {
   };
   std::optional<Answer> handle(const Request& request);
   void take_object(const nlohmann::json& object);
-  Answer commit();
+  Answer commit(const nlohmann::json& arguments);
   void forget_transaction();
 
   RequestHandler& handler_;

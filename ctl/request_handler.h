@@ -23,6 +23,18 @@ struct Answer {
   nlohmann::json result;
 };
 
+// How a transaction ends: the arguments of `commit`.
+struct CommitOptions {
+  enum class Mode : uint8_t {
+    Add,    // ports, none of which may exist with other options
+    Apply,  // objects: what is there becomes what they say
+    Diff,   // what Apply would change; nothing does
+  };
+  Mode mode = Mode::Add;
+  std::vector<std::string> prune;  // kinds of which what came by Apply and is absent now goes
+  bool allow_empty = false;        // also when no object of such a kind came
+};
+
 class RequestHandler {
  public:
   virtual ~RequestHandler() = default;
@@ -31,7 +43,8 @@ class RequestHandler {
   // One object of a transaction, looked at by itself when it arrives.
   virtual void check_object(const nlohmann::json& object) const = 0;
   // A whole transaction, all or nothing: the objects' JSON texts, because what they unfold to has no bound.
-  virtual Answer apply(const Caller& caller, const std::vector<std::string>& objects) = 0;
+  virtual Answer apply(const Caller& caller, const std::vector<std::string>& objects,
+                       const CommitOptions& options) = 0;
 };
 
 }  // namespace podswitch

@@ -44,6 +44,7 @@ Answer DaemonCommands::status(const Call&) {
                  {"ports", status.ports},
                  {"ports_up", std::count_if(ports.begin(), ports.end(),
                                             [](const PortStatus& port) { return port.state.up; })},
+                 {"nodes", controller_.nodes().size()},
                  {"left_out", left_out},
                  {"workers", status.workers},
                  {"workers_make_progress", engine.workers_make_progress()},

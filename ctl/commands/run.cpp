@@ -16,6 +16,11 @@ std::string Call::text(const char* name) const {
   return found == arguments.end() ? std::string() : found->get<std::string>();
 }
 
+std::vector<std::string> Call::texts(const char* name) const {
+  const auto found = arguments.find(name);
+  return found == arguments.end() ? std::vector<std::string>() : found->get<std::vector<std::string>>();
+}
+
 Answer DaemonCommands::answer(nlohmann::json result) const {
   return {controller_.revision(), std::move(result)};
 }

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "ctl/commands.h"
 #include "ctl/request_handler.h"
@@ -19,6 +20,7 @@ struct Call {
 
   // A text argument, empty when it was not given.
   std::string text(const char* name) const;
+  std::vector<std::string> texts(const char* name) const;  // of an argument that may be given several times
 };
 
 class DaemonCommands final : public Commands {
@@ -32,6 +34,11 @@ class DaemonCommands final : public Commands {
   Answer port_del(const Call& call) override;
   Answer port_list(const Call& call) override;
   Answer port_show(const Call& call) override;
+  Answer node_add(const Call& call) override;
+  Answer node_del(const Call& call) override;
+  Answer node_list(const Call& call) override;
+  Answer node_show(const Call& call) override;
+  Answer get_nodes(const Call& call) override;
   Answer fdb_list(const Call& call) override;
   Answer fdb_flush(const Call& call) override;
   Answer worker_list(const Call& call) override;

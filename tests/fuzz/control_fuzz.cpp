@@ -27,7 +27,7 @@ class Handler final : public RequestHandler {
     port_from_json(object, "", problems);
     if (!problems.empty()) throw Error(std::move(problems));
   }
-  Answer apply(const Caller&, const std::vector<std::string>& objects) override {
+  Answer apply(const Caller&, const std::vector<std::string>& objects, const CommitOptions&) override {
     for (const std::string& text : objects) check_object(nlohmann::json::parse(text));
     return {2, objects.size()};
   }

@@ -93,6 +93,24 @@ TEST(CommandLine, ReadsCommands) {
   EXPECT_EQ(parse_cli({"port", "add", "--file", "-"}).local, json::parse(R"({"file":"-"})"));
 }
 
+TEST(CommandLine, ReadsOptionsThatRepeatAndShortOnes) {
+  EXPECT_EQ(
+      parse_cli({"node", "add", "a", "--vtep", "192.0.2.1", "--vtep=fd00::1", "--pod-cidr",
+                 "10.1.0.0/24,fd00:1::/64"})
+          .arguments,
+      json::parse(R"({"name":"a","vtep":["192.0.2.1","fd00::1"],"pod-cidr":["10.1.0.0/24","fd00:1::/64"]})"));
+  for (const char* file : {"-f", "--file"}) {
+    const CommandLine line =
+        parse_cli({"apply", file, "-", "--prune=Node,Port", "--allow-empty", "-o", "yaml"});
+    EXPECT_EQ(line.command->name(), "apply");
+    EXPECT_EQ(line.local, json::parse(R"({"file":"-"})"));
+    EXPECT_EQ(line.arguments, json::parse(R"({"prune":["Node","Port"],"allow-empty":true})"));
+    EXPECT_TRUE(line.wants_yaml);
+  }
+  EXPECT_THAT(help_text(*find_command("apply")),
+              HasSubstr("Usage: podswitch apply -f FILE [--prune KIND...]"));
+}
+
 TEST(CommandLine, RefusesWrongUsage) {
   for (const std::vector<std::string>& words :
        std::vector<std::vector<std::string>>{{},
@@ -111,6 +129,12 @@ TEST(CommandLine, RefusesWrongUsage) {
                                              {"fdb", "list", "--limit", "many"},
                                              {"drops", "--all=1"},
                                              {"status", "-o", "xml"},
+                                             {"apply"},
+                                             {"apply", "-f"},
+                                             {"apply", "-f", "a", "-f", "b"},
+                                             {"apply", "-f", "a", "--prune", ""},
+                                             {"node", "add", "a", "--vtep", "192.0.2.1"},
+                                             {"stats", "--watch", "-o", "yaml"},
                                              {"-x"}})
     EXPECT_THROW(parse_cli(words), UsageError) << testing::PrintToString(words);
   try {

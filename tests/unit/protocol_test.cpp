@@ -119,5 +119,26 @@ TEST(ObjectSplitter, RefusesOtherThings) {
   }
 }
 
+TEST(Protocol, CommitOptions) {
+  const auto error_of = [](const char* text) -> std::string {
+    try {
+      commit_options(nlohmann::json::parse(text));
+      return "";
+    } catch (const Error& error) {
+      return error.what();
+    }
+  };
+  EXPECT_EQ(commit_options(nlohmann::json::object()).mode, CommitOptions::Mode::Add);
+  const CommitOptions options =
+      commit_options(nlohmann::json::parse(R"({"mode":"diff","prune":["Node"],"allow-empty":true})"));
+  EXPECT_EQ(options.mode, CommitOptions::Mode::Diff);
+  EXPECT_EQ(options.prune, std::vector<std::string>{"Node"});
+  EXPECT_TRUE(options.allow_empty);
+  for (const char* wrong : {R"({"mode":"x"})", R"({"mode":1})", R"({"mode":"apply","prune":"Node"})",
+                            R"({"mode":"apply","prune":[1]})", R"({"mode":"apply","allow-empty":1})",
+                            R"({"moed":1})", R"({"prune":["Node"]})"})
+    EXPECT_NE(error_of(wrong), "") << wrong;
+}
+
 }  // namespace
 }  // namespace podswitch

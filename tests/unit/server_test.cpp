@@ -154,7 +154,7 @@ TEST_F(ServerTest, ReportsRefusedObjectsAtTheCommit) {
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.problems().size(), 100U);
-    EXPECT_EQ(error.problems()[1].path, "object 4, bad");
+    EXPECT_EQ(error.problems()[1].path, "objects[3].bad");
   }
   EXPECT_TRUE(handler_.applied.empty());
 }

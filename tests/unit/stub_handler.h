@@ -21,7 +21,7 @@ class StubHandler final : public RequestHandler {
   void check_object(const nlohmann::json& object) const override {
     if (object.contains("bad")) throw Error("bad", "must not be there");
   }
-  Answer apply(const Caller&, const std::vector<std::string>& objects) override {
+  Answer apply(const Caller&, const std::vector<std::string>& objects, const CommitOptions&) override {
     applied = objects;
     return {8, objects.size()};
   }
