@@ -175,7 +175,7 @@ void Journal::replay(const std::string& text) {
     if (whole.starts_with(kMagic))
       throw Error(path_,
                   fmt::format("was written by another version of podswitch ('{}', this one reads '{}'): "
-                              "start that version, or move the file away and add the ports again",
+                              "start that version, or move the file away and add the ports and nodes again",
                               whole.substr(0, whole.find('\n')).substr(0, 40),
                               kHeader.substr(0, kHeader.size() - 1)));
     throw damage(0, "does not begin with a journal's header");
@@ -203,7 +203,7 @@ Error Journal::damage(size_t offset, const std::string& what) const {
   return Error(
       path_,
       fmt::format("{} at offset {}. To keep what is before it, run `truncate -s {} {}`; to begin anew, "
-                  "move the file away; the ports after it must be added again",
+                  "move the file away; the ports and nodes after it must be added again",
                   what, offset, offset, path_));
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Any bytes as a client's lines on the control socket, with a handler that reads ports and checks arguments
+// Any bytes as a client's lines on the control socket, with a handler that reads objects and checks arguments
 // as the daemon does. What is answered is one line of JSON that says ok or why not.
 #include <cstdint>
 #include <cstdlib>
@@ -7,7 +7,8 @@
 
 #include "ctl/commands.h"
 #include "ctl/object_splitter.h"
-#include "ctl/port_options.h"
+#include "ctl/objects/node_object.h"
+#include "ctl/objects/object.h"
 #include "ctl/protocol.h"
 
 namespace podswitch {
@@ -23,9 +24,10 @@ class Handler final : public RequestHandler {
     return {1, arguments};
   }
   void check_object(const nlohmann::json& object) const override {
-    std::vector<Problem> problems;
-    port_from_json(object, "", problems);
-    if (!problems.empty()) throw Error(std::move(problems));
+    if (kind_of(object) == ObjectKind::Node)
+      node_from_object(object, "");
+    else
+      port_from_object(object, "");
   }
   Answer apply(const Caller&, const std::vector<std::string>& objects, const CommitOptions&) override {
     for (const std::string& text : objects) check_object(nlohmann::json::parse(text));
