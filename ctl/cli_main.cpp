@@ -12,6 +12,7 @@
 #include "ctl/cli_output.h"
 #include "ctl/cli_port_file.h"
 #include "ctl/cli_stats.h"
+#include "ctl/cli_uplink.h"
 #include "ctl/client.h"
 #include "ctl/metric_table.h"
 #include "ctl/objects/yaml_writer.h"
@@ -38,14 +39,20 @@ void print_help(const CommandLine& line) {
   print(line.noun.empty() ? help_text() : help_text(line.noun));
 }
 
-void print_reply(const CommandLine& line, Client::Reply reply) {
+void print_answer(const CommandLine& line, const nlohmann::json& result) {
   const Command& command = *line.command;
-  if (command.view == View::Message) reply.result["revision"] = reply.revision;
-  if (line.wants_json) return print(reply.result.dump(2) + "\n");
-  if (line.wants_yaml) return print(to_yaml(reply.result));
-  if (command.view == View::Table) return print(format_table(reply.result, command.columns));
-  if (command.view == View::Record) return print(format_record(reply.result, command.columns));
-  print(format_cell(reply.result.value("message", "done"), Format::Text) + "\n");
+  if (line.wants_json) return print(result.dump(2) + "\n");
+  if (line.wants_yaml) return print(to_yaml(result));
+  if (command.view == View::Table) return print(format_table(result, command.columns));
+  if (command.view == View::Record) return print(format_record(result, command.columns));
+  const nlohmann::json message = result.value("message", nlohmann::json("done"));
+  if (!message.is_array()) return print(format_cell(message, Format::Text) + "\n");
+  for (const auto& one : message) print(format_cell(one, Format::Text) + "\n");
+}
+
+void print_reply(const CommandLine& line, Client::Reply reply) {
+  if (line.command->view == View::Message) reply.result["revision"] = reply.revision;
+  print_answer(line, reply.result);
 }
 
 // Says what it can also without a daemon.
@@ -104,6 +111,8 @@ int run(CommandLine line) {
     print_version(line);
   } else if (name == "diff") {
     return diff(line);
+  } else if (line.command->noun == "uplink") {
+    print_answer(line, run_uplink(line));
   } else {
     const bool wants_table = !line.wants_json && !line.wants_yaml;
     if (wants_table && !line.command->table_of.empty()) line.command = find_command(line.command->table_of);

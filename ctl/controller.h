@@ -24,6 +24,7 @@ struct ControllerOptions {
   std::vector<PortSpec> static_ports;  // of the config file: they win over journalled ones, no command
   Pins static_pins;                    // removes or moves them
   Gateway gateway;                     // its addresses may be no port's
+  std::string state_directory = {};
 };
 
 class Controller final : public RequestHandler {

@@ -84,7 +84,8 @@ void run(const Config& config) {
   ControlSocket socket(config.socket, config.socket_mode, config.socket_group);
   Journal journal(config.state_directory);
   Engine engine(engine_options(config));
-  Controller controller(engine, journal, {config.node_name, config.ports, config.pins, config.gateway});
+  Controller controller(
+      engine, journal, {config.node_name, config.ports, config.pins, config.gateway, config.state_directory});
   controller.start();
   std::optional<MetricsServer> metrics;
   if (!config.metrics_listen.empty())

@@ -35,6 +35,7 @@ Answer DaemonCommands::status(const Call&) {
                  {"dpdk", dpdk_version()},
                  {"pid", getpid()},
                  {"node", controller_.options().node_name},
+                 {"state_directory", controller_.options().state_directory},
                  {"revision", status.revision},
                  {"uptime_seconds", status.uptime_seconds},
                  {"hugepages", status.hugepages},

@@ -16,7 +16,9 @@ from .shell import Failure, eventually, expect, run, stop_process
 class Daemon:
     """Options are written as on the command line, without the dashes: {"fdb.size": 64}."""
 
-    def __init__(self, build, folder, options=None, arguments=(), metrics=False):
+    def __init__(self, build, folder, options=None, arguments=(), metrics=False, namespace=None):
+        # Of the daemon and of its CLI; none: ours.
+        self.inside = ["ip", "netns", "exec", namespace.name] if namespace else []
         self.program = os.path.join(build, "ctl", "podswitchd")
         self.client = os.path.join(build, "ctl", "podswitch")
         self.folder = folder
@@ -35,7 +37,7 @@ class Daemon:
         self.process = None
 
     def command(self):
-        return [self.program, *(f"--{key}={value}" for key, value in self.options.items()), *self.arguments]
+        return [*self.inside, self.program, *(f"--{key}={value}" for key, value in self.options.items()), *self.arguments]
 
     def start(self, environment=None, wait=True):
         # The daemon and its log outlive a kill -9: the log is appended to.
@@ -93,7 +95,7 @@ class Daemon:
             return log.read()
 
     def cli_raw(self, *words, input=None, timeout=60):
-        return run(self.client, "--socket", self.control, *words, check=False, input=input, timeout=timeout)
+        return run(*self.inside, self.client, "--socket", self.control, *words, check=False, input=input, timeout=timeout)
 
     def cli(self, *words, input=None, timeout=60):
         """Runs `podswitch -o json WORDS`; the answer as values (None when there is none)."""

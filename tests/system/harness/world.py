@@ -52,8 +52,9 @@ class World:
     def new_mac(self):
         return f"02:00:00:00:01:{next(self._next_mac):02x}"
 
-    def daemon(self, name="switch", options=None, arguments=(), start=True, environment=None, metrics=False):
-        daemon = Daemon(self.build, self.path(name), options, arguments, metrics)
+    def daemon(self, name="switch", options=None, arguments=(), start=True, environment=None, metrics=False,
+               namespace=None):
+        daemon = Daemon(self.build, self.path(name), options, arguments, metrics, namespace)
         self.daemons.append(daemon)
         # A tap survives its daemon, but not its namespace, which goes later.
         self.defer(daemon.close)
