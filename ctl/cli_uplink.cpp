@@ -93,7 +93,7 @@ std::string message_of(const CommandLine& line) {
   if (verb == "detach") return detach_uplink(state_directory(line));
   if (verb == "release") return release(line);
   if (verb == "rollback") return roll_back(line);
-  return resume_uplink(state_directory(line));
+  return resume_uplink(state_directory(line), flag(line, "same-boot"));
 }
 
 // One string, or an array of one for each line.

@@ -392,7 +392,11 @@ std::vector<Command> make_commands() {
                        .value_name = "",
                        .help = "not when $SERVICE_RESULT says that systemd starts the daemon again",
                        .shape = Shape::Flag}}),
-      uplink_command("resume", "take the NIC again after the daemon's start; systemd does this"),
+      uplink_command("resume", "take the NIC again after the daemon's start; systemd does this",
+                     {{.name = "same-boot",
+                       .value_name = "",
+                       .help = "not after a boot, when the NIC may not have all of its addresses yet",
+                       .shape = Shape::Flag}}),
 
       {.noun = "drops",
        .verb = "",

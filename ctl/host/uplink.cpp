@@ -73,9 +73,10 @@ Belongings together(Belongings all, const Belongings& more) {
   return all;
 }
 
-// What the node had and what it has by now, back to where it was; needs nothing but the kernel.
-void give_back(const UplinkState& state) {
-  if (!state.is_here()) return;  // another boot: it was never taken
+// What the node had and what it has by now, back to where it was; needs nothing but the kernel. Goes on after
+// a failure and returns what failed: the rest of a rollback is to be done all the same.
+std::vector<Problem> give_back(const UplinkState& state) {
+  if (!state.is_here()) return {};  // another boot: it was never taken
   Rtnetlink kernel;
   const auto nic = kernel.link(state.nic), source = kernel.link(state.source), host = kernel.link(state.host);
   unblock_ingress();
@@ -89,9 +90,22 @@ void give_back(const UplinkState& state) {
   // Of a confirmed uplink, what the host port has now is what the node shall have.
   if (state.phase != UplinkPhase::Confirmed || !what.has_global_address())
     what = together(state.belongings, what);
-  relocate(kernel, what, host ? host->index : 0, source->index);
+  std::vector<Problem> problems;
+  try {
+    relocate(kernel, what, host ? host->index : 0, source->index);
+  } catch (const Error& error) {
+    problems = error.problems();
+  }
   // Frames of the NIC that still reach it must not be heard twice.
   if (host) kernel.set_up(host->index, false);
+  return problems;
+}
+
+// After all that could be done.
+std::string report(const std::string& message, std::vector<Problem> problems) {
+  if (problems.empty()) return message;
+  problems.push_back({"", message + ", but for this"});
+  throw Error(std::move(problems));
 }
 
 void remove_ports(Client& client, const UplinkState& state) {
@@ -155,13 +169,40 @@ void take_or_undo(Client& client, UplinkFile& file, UplinkPlan& plan) {
   } catch (const std::exception& error) {
     std::string undone;
     try {
-      give_back(plan.state);
-      undone = clean_up(file, plan.state);
+      const std::vector<Problem> problems = give_back(plan.state);
+      undone = report(clean_up(file, plan.state), problems);
     } catch (const std::exception& also) {
       undone = also.what();
     }
     throw Error("", fmt::format("{} (undone: {})", error.what(), undone));
   }
+}
+
+void set_host_down(const UplinkState& state) {
+  Rtnetlink kernel;
+  if (const auto host = kernel.link(state.host)) kernel.set_up(host->index, false);
+}
+
+// What the NIC has now counts, not what it had then.
+std::string take_again(Client& client, UplinkFile& file, const UplinkState& state) {
+  UplinkPlan plan;
+  try {
+    plan = plan_uplink({state.nic, state.kind, state.queues, state.vlan});
+    if (!plan.state.belongings.has_global_address())
+      throw Error("", fmt::format("{} has no address yet", state.source));
+  } catch (const Error&) {
+    set_host_down(state);
+    throw;
+  }
+  plan.state.id = state.id;
+  plan.state.socket = state.socket;
+  plan.state.ports = state.ports;
+  file.write(plan.state);
+  take_or_undo(client, file, plan);
+  plan.state.phase = UplinkPhase::Confirmed;
+  file.write(plan.state);
+  return fmt::format("{} is the uplink again, {} has its addresses and routes", plan.state.nic,
+                     plan.state.host);
 }
 
 int64_t now_s() {
@@ -172,11 +213,13 @@ int64_t now_s() {
 
 std::string attach_uplink(Client& client, const UplinkRequest& request, const AttachOptions& options) {
   UplinkFile file(options.directory);
-  if (const auto there = file.read(); there && there->phase != UplinkPhase::Abandoned)
+  const auto there = file.read();
+  if (there && there->phase != UplinkPhase::Abandoned)
     throw Error("", fmt::format("uplink {} is {} already: `podswitch uplink status`", there->nic,
                                 to_string(there->phase)));
   require_same_namespace(client);
   UplinkPlan plan = plan_uplink(request);
+  if (there) remove_ports(client, *there);
   plan.state.id = new_attachment_id();
   plan.state.socket = options.socket;
   plan.state.deadline_s = options.timeout_s ? now_s() + *options.timeout_s : 0;
@@ -223,9 +266,9 @@ std::string detach_uplink(const std::string& directory) {
   if (!state) throw Error("", "no uplink is attached");
   require_here(*state);
   const Undisturbed undisturbed;
-  give_back(*state);
+  const std::vector<Problem> problems = give_back(*state);
   stop_rollback_timer(state->id);
-  return clean_up(file, *state);
+  return report(clean_up(file, *state), problems);
 }
 
 std::string roll_back_uplink(const std::string& directory, const std::string& id) {
@@ -236,8 +279,8 @@ std::string roll_back_uplink(const std::string& directory, const std::string& id
     return fmt::format("attachment {} does not wait for its confirmation", id);
   require_here(*state);
   const Undisturbed undisturbed;
-  give_back(*state);
-  return clean_up(file, *state);
+  const std::vector<Problem> problems = give_back(*state);
+  return report(clean_up(file, *state), problems);
 }
 
 std::string release_uplink(const std::string& directory) {
@@ -248,22 +291,28 @@ std::string release_uplink(const std::string& directory) {
     return "the host has the NIC";
   require_here(*state);
   const Undisturbed undisturbed;
-  give_back(*state);
+  const std::vector<Problem> problems = give_back(*state);
   state->phase = state->phase == UplinkPhase::Confirmed ? UplinkPhase::Released : UplinkPhase::Abandoned;
   file.write(*state);
-  return fmt::format("{} has its addresses and routes again until podswitchd starts", state->source);
+  return report(fmt::format("{} has its addresses and routes again until podswitchd starts", state->source),
+                problems);
 }
 
-std::string resume_uplink(const std::string& directory) {
+std::string resume_uplink(const std::string& directory, bool same_boot) {
   if (!UplinkFile::peek(directory)) return "no uplink is attached";
   UplinkFile file(directory);
   const auto state = file.read();
   if (!state) return "no uplink is attached";
   require_here(*state);
+  if (same_boot && state->boot_id != present_boot_id()) {
+    // The daemon has made the tap anew from its journal: nothing must be heard twice.
+    set_host_down(*state);
+    return fmt::format("uplink {} waits until the network is configured", state->nic);
+  }
   Client client(state->socket);
   require_same_namespace(client);
-  const bool is_confirmed = state->phase == UplinkPhase::Confirmed || state->phase == UplinkPhase::Released;
-  if (!is_confirmed && (state->phase == UplinkPhase::Abandoned || !state->is_here())) {
+  const bool was_confirmed = state->phase == UplinkPhase::Confirmed || state->phase == UplinkPhase::Released;
+  if (state->phase == UplinkPhase::Abandoned || (!was_confirmed && !state->is_here())) {
     remove_ports(client, *state);
     file.remove();
     return fmt::format("the ports of uplink {}, which was rolled back, are gone", state->nic);
@@ -273,24 +322,7 @@ std::string resume_uplink(const std::string& directory) {
     if (needs_ingress_block(state->kind)) block_ingress(state->nic);
     return fmt::format("uplink {} is attached", state->nic);
   }
-  // What the NIC has now counts, not what it had then.
-  UplinkPlan plan;
-  try {
-    plan = plan_uplink({state->nic, state->kind, state->queues, state->vlan});
-    plan.state.id = state->id;
-    plan.state.socket = state->socket;
-    plan.state.ports = state->ports;
-    file.write(plan.state);
-  } catch (const Error&) {
-    Rtnetlink kernel;
-    if (const auto host = kernel.link(state->host)) kernel.set_up(host->index, false);
-    throw;
-  }
-  take_or_undo(client, file, plan);
-  plan.state.phase = UplinkPhase::Confirmed;
-  file.write(plan.state);
-  return fmt::format("{} is the uplink again, {} has its addresses and routes", plan.state.nic,
-                     plan.state.host);
+  return take_again(client, file, *state);
 }
 
 bool is_unconfirmed(const std::string& directory, const std::string& id) {

@@ -29,8 +29,9 @@ std::string detach_uplink(const std::string& directory);
 std::string roll_back_uplink(const std::string& directory, const std::string& id);
 // The daemon has stopped and does not start again by itself: the NIC is the host's until resume_uplink().
 std::string release_uplink(const std::string& directory);
-// The daemon, on the socket that the uplink was attached with, has started.
-std::string resume_uplink(const std::string& directory);
+// The daemon, on the socket that the uplink was attached with, has started. `same_boot`: leaves alone what
+// was attached before the machine's boot, since the NIC may not have all of its addresses yet.
+std::string resume_uplink(const std::string& directory, bool same_boot);
 
 // Whether a rollback still waits for this attachment.
 bool is_unconfirmed(const std::string& directory, const std::string& id);

@@ -3,6 +3,7 @@
 connections go on. A namespace is the node, a veth its NIC; another is all that is outside."""
 
 import contextlib
+import json
 import os
 import re
 import socket
@@ -12,7 +13,7 @@ import time
 
 from harness import traffic
 from harness.runner import scenario
-from harness.shell import eventually, expect, run
+from harness.shell import Failure, Skip, eventually, expect, run
 
 UNIT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "conf", "podswitch.service.in")
 HOST = "podswitch0"
@@ -304,6 +305,63 @@ def a_stop_gives_the_nic_back_and_a_start_takes_it_again(world):
     node.hears_each_datagram_once()
     node.uplink("detach")
     node.expect_host_has_the_nic()
+
+
+@scenario(takes=4)
+def two_queues(world):
+    node = Node(world)
+    sessions = [node.session(socket.AF_INET, BEYOND), node.session(socket.AF_INET6, "fd00:80::1")]
+    node.attach("--queues", 2, "--yes")
+    node.expect_switch_has_the_nic()
+    for session in sessions:
+        session.goes_on("after attach")
+    node.hears_each_datagram_once()
+    world.note(f"TCP from the host {traffic.tcp(node.inside, node.outside, '10.80.0.1', seconds=1):.2f} Gbit/s")
+
+
+@scenario(takes=5)
+def af_xdp(world):
+    node = Node(world)
+    # An XDP program sees frames whose checksum is not there yet, and nothing tells it.
+    node.outside.exec("ethtool", "-K", "wire", "tx", "off")
+    session = node.session(socket.AF_INET, BEYOND)
+    expect("--queues" in node.switch.refused("uplink", "attach", "eth0", "--type", "af-xdp", "--queues", 2), "a queue too many")
+    try:
+        node.attach("--type", "af-xdp")
+    except Failure as error:
+        if "built without" in str(error):
+            raise Skip(f"no AF_XDP here: {error}") from None
+        raise
+    node.expect_switch_has_the_nic()
+    session.goes_on("after attach")
+    node.hears_each_datagram_once()
+    traffic.ping(node.outside, "fd00:80::2")
+    node.uplink("detach")
+    node.expect_host_has_the_nic()
+    session.goes_on("after detach")
+
+
+@scenario(takes=5)
+def after_a_boot_the_nic_is_taken_when_it_is_configured(world):
+    node = Node(world)
+    node.attach("--yes")
+    node.switch.stop()
+    node.systemd("ExecStopPost", SERVICE_RESULT="success")
+    # The boot: the kernel has forgotten the tap, and the state is of before.
+    node.inside.ip("link", "del", HOST)
+    file = os.path.join(node.switch.options["state.directory"], "uplink.json")
+    with open(file) as stream:
+        state = json.load(stream)
+    with open(file, "w") as stream:
+        json.dump({**state, "boot_id": "another"}, stream)
+    node.switch.start()
+    node.systemd("ExecStartPost")
+    node.expect_host_has_the_nic()
+    node.hears_each_datagram_once()
+    node.uplink("resume")
+    node.expect_switch_has_the_nic()
+    traffic.ping(node.inside, BEYOND)
+    node.hears_each_datagram_once()
 
 
 @scenario(takes=4)
