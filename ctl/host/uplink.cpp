@@ -136,18 +136,20 @@ std::string clean_up(UplinkFile& file, UplinkState state) {
   return done;
 }
 
-void add_port(Client& client, UplinkState& state, const char* name, const nlohmann::json& port) {
-  const bool is_new = client.call("port add", port).result.at("changed").get<bool>();
-  if (is_new) state.ports.emplace_back(name);
+// Those that are there are somebody else's, such as the config file's, and stay when the uplink goes.
+std::vector<std::string> ports_to_make(Client& client) {
+  std::vector<std::string> names{kUplinkPort, kHostPort};
+  for (const auto& port : client.call("port list").result)
+    std::erase(names, port.at("name").get<std::string>());
+  return names;
 }
 
 // Ports first: nothing has moved as long as the daemon may refuse.
-void take(Client& client, UplinkFile& file, UplinkPlan& plan, Undisturbed& undisturbed) {
-  UplinkState& state = plan.state;
+void take(Client& client, const UplinkPlan& plan, Undisturbed& undisturbed) {
+  const UplinkState& state = plan.state;
   Rtnetlink kernel;
-  add_port(client, state, kUplinkPort, uplink_port(plan));
-  add_port(client, state, kHostPort, host_port(state));
-  file.write(state);
+  client.call("port add", uplink_port(plan));
+  client.call("port add", host_port(state));
   const Interface host(state.host);
   if (host.mac() != state.mac) host.set_mac(state.mac);
   if (host.mtu() != uint32_t{state.mtu}) host.set_mtu(state.mtu);
@@ -162,10 +164,10 @@ void take(Client& client, UplinkFile& file, UplinkPlan& plan, Undisturbed& undis
   relocate(kernel, state.belongings, from->index, to->index);
 }
 
-void take_or_undo(Client& client, UplinkFile& file, UplinkPlan& plan) {
+void take_or_undo(Client& client, UplinkFile& file, const UplinkPlan& plan) {
   Undisturbed undisturbed;
   try {
-    take(client, file, plan, undisturbed);
+    take(client, plan, undisturbed);
   } catch (const std::exception& error) {
     std::string undone;
     try {
@@ -222,6 +224,7 @@ std::string attach_uplink(Client& client, const UplinkRequest& request, const At
   if (there) remove_ports(client, *there);
   plan.state.id = new_attachment_id();
   plan.state.socket = options.socket;
+  plan.state.ports = ports_to_make(client);
   plan.state.deadline_s = options.timeout_s ? now_s() + *options.timeout_s : 0;
   file.write(plan.state);
   if (options.timeout_s) {

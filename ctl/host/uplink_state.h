@@ -32,7 +32,7 @@ struct UplinkState {
   std::string netns;               // network namespace, "DEVICE:INODE"
   int64_t deadline_s = 0;          // until when to confirm, in seconds since 1970
   std::string socket;              // of the daemon
-  std::vector<std::string> ports;  // that were made for it; those of the config file were there
+  std::vector<std::string> ports;  // that are made for it, and go with it
 
   std::string nic;     // what the uplink port holds
   std::string source;  // where the addresses were: the NIC, or its VLAN interface

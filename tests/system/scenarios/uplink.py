@@ -8,6 +8,7 @@ import os
 import re
 import socket
 import stat
+import subprocess
 import threading
 import time
 
@@ -252,6 +253,43 @@ def rolled_back_although_the_daemon_is_dead(world):
     node.expect_host_has_the_nic()
     node.hears_each_datagram_once()
     session.goes_on("after the daemon's return")
+
+
+@scenario(takes=20)
+def an_attach_that_is_killed_is_undone(world):
+    """kill -9 of the client at any moment: what the lost session of an operator can do at worst."""
+    node = Node(world)
+    session = node.session(socket.AF_INET, BEYOND)
+    file = os.path.join(node.switch.options["state.directory"], "uplink.json")
+    words = [*node.switch.inside, node.switch.client, "--socket", node.switch.control, "uplink", "attach", "eth0",
+             "--timeout", "1"]
+    caught = moved = 0
+    for milliseconds in range(0, 48, 3):
+        client = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        eventually("the attach has begun", lambda: os.path.exists(file), pause=0)
+        time.sleep(milliseconds / 1000)
+        client.kill()
+        caught += client.wait() != 0
+        moved += "10.80.0.2/24" in node.addresses(HOST)
+        if not rollback_runs(node):
+            # Killed before the timer was started: nothing has changed but the file.
+            node.expect_host_has_the_nic()
+            node.uplink("detach")
+        eventually("all is undone", lambda: node.is_back() and not os.path.exists(file))
+        node.expect_host_has_the_nic()
+        expect(node.switch.cli("status")["ports"] == 0, "a port is left")
+        session.goes_on(f"after an attach that was killed after {milliseconds} ms")
+    world.note(f"{caught} of 16 attaches were killed while they were at work, {moved} when addresses had moved")
+
+
+def rollback_runs(node):
+    done = run("ip", "netns", "pids", node.inside.name)
+    for pid in done.stdout.split():
+        with contextlib.suppress(OSError):
+            with open(f"/proc/{pid}/cmdline") as file:
+                if "rollback" in file.read().split("\0"):
+                    return True
+    return False
 
 
 @scenario(takes=6)
