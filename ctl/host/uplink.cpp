@@ -9,6 +9,7 @@
 #include <chrono>
 #include <csignal>
 #include <ctime>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -79,7 +80,15 @@ std::vector<Problem> give_back(const UplinkState& state) {
   if (!state.is_here()) return {};  // another boot: it was never taken
   Rtnetlink kernel;
   const auto nic = kernel.link(state.nic), source = kernel.link(state.source), host = kernel.link(state.host);
-  unblock_ingress();
+  std::vector<Problem> problems;
+  const auto attempt = [&](const std::function<void()>& step) {
+    try {
+      step();
+    } catch (const Error& error) {
+      problems.insert(problems.end(), error.problems().begin(), error.problems().end());
+    }
+  };
+  if (needs_ingress_block(state.kind)) attempt([] { unblock_ingress(); });
   if (!nic || !source)
     throw Error("", fmt::format("interface {} is missing: the addresses stay on {}",
                                 nic ? state.source : state.nic, state.host));
@@ -90,12 +99,7 @@ std::vector<Problem> give_back(const UplinkState& state) {
   // Of a confirmed uplink, what the host port has now is what the node shall have.
   if (state.phase != UplinkPhase::Confirmed || !what.has_global_address())
     what = together(state.belongings, what);
-  std::vector<Problem> problems;
-  try {
-    relocate(kernel, what, host ? host->index : 0, source->index);
-  } catch (const Error& error) {
-    problems = error.problems();
-  }
+  attempt([&] { relocate(kernel, what, host ? host->index : 0, source->index); });
   // Frames of the NIC that still reach it must not be heard twice.
   if (host) kernel.set_up(host->index, false);
   return problems;
@@ -346,7 +350,7 @@ nlohmann::json uplink_status(const std::string& directory) {
   json["rollback_in_seconds"] = state->phase == UplinkPhase::Unconfirmed && state->deadline_s != 0
                                     ? nlohmann::json(std::max<int64_t>(0, state->deadline_s - now_s()))
                                     : nlohmann::json(nullptr);
-  json["kernel_blocked"] = state->is_here() && is_ingress_blocked();
+  json["kernel_blocked"] = state->is_here() && needs_ingress_block(state->kind) && is_ingress_blocked();
   Rtnetlink kernel;
   for (const std::string& name : {state->source, state->host}) {
     const auto link = kernel.link(name);

@@ -91,6 +91,7 @@ void configure_nic(const Namespace& node) {
   node.ip("route add default via 192.0.2.9 dev eth0 onlink table 77");
   node.ip("route add 198.51.100.0/24 nexthop via 10.0.0.7 weight 2 nexthop via 10.0.0.8 weight 5");
   node.ip("route add 203.0.113.0/24 via inet6 fd00::9 dev eth0");
+  node.ip("-6 route add fd88::/48 nexthop via fd00::5 dev eth0 nexthop via fd00::6 dev eth0 weight 3");
   node.ip("-6 route add default via fd00::1 metric 512 proto ra pref high");
   node.ip("-6 route add fd77::/48 via fe80::9 dev eth0 src fd00::3");
   node.ip("neigh add 10.0.0.200 lladdr 02:00:00:00:00:c8 dev eth0 nud permanent");

@@ -24,7 +24,7 @@ BEYOND = "198.51.100.1"
 class Node:
     """A node with its NIC, and what it can reach over it. The daemon runs inside."""
 
-    def __init__(self, world):
+    def __init__(self, world, start=True):
         self.world = world
         self.outside = world.namespace("out")
         self.inside = world.namespace("node")
@@ -37,7 +37,7 @@ class Node:
         for namespace, ifname in ((self.outside, "wire"), (self.inside, "eth0")):
             eventually("link-local address", lambda: "fe80" in namespace.ip("-6", "address", "show", "dev", ifname).stdout)
         self.before = self.routes()
-        self.switch = world.daemon(namespace=self.inside)
+        self.switch = world.daemon(namespace=self.inside, start=start)
 
     def uplink(self, *words):
         return self.switch.cli("uplink", *words)
@@ -400,6 +400,29 @@ def after_a_boot_the_nic_is_taken_when_it_is_configured(world):
     node.expect_switch_has_the_nic()
     traffic.ping(node.inside, BEYOND)
     node.hears_each_datagram_once()
+
+
+@scenario(takes=4)
+def ports_of_the_config_file_stay(world):
+    node = Node(world, start=False)
+    config = world.path("podswitch.conf")
+    with open(config, "w") as file:
+        file.write("[port.uplink]\ntype=af-packet\nifname=eth0\nnetwork=underlay\nallow-spoofing=true\n"
+                   f"[port.host]\ntype=tap\nifname={HOST}\nnetwork=underlay\nallow-spoofing=true\n"
+                   f"mac={node.inside.mac('eth0')}\n")
+    node.switch.arguments += ["--config", config]
+    node.switch.start()
+    session = node.session(socket.AF_INET, BEYOND)
+    for _ in range(2):
+        node.attach("--yes")
+        node.expect_switch_has_the_nic()
+        session.goes_on("after attach")
+        node.hears_each_datagram_once()
+        node.uplink("detach")
+        node.expect_host_has_the_nic()
+        expect(node.switch.cli("status")["ports"] == 2, "a port of the config file is gone")
+        session.goes_on("after detach")
+        node.hears_each_datagram_once()
 
 
 @scenario(takes=4)
