@@ -23,9 +23,8 @@ IpAddress masked(const IpAddress& address, unsigned bits) {
   return result;
 }
 
-}  // namespace
-
-std::optional<Prefix> Prefix::parse(std::string_view text) {
+// "ADDRESS/LENGTH", with any bits set.
+std::optional<Prefix> parse_pair(std::string_view text) {
   const size_t slash = text.find('/');
   if (slash == std::string_view::npos) return std::nullopt;
   const auto address = IpAddress::parse(text.substr(0, slash));
@@ -36,8 +35,35 @@ std::optional<Prefix> Prefix::parse(std::string_view text) {
   const auto [end, error] = std::from_chars(digits.begin(), digits.end(), length);
   if (error != std::errc() || end != digits.end() || length > (address->is_v4() ? 32U : 128U))
     return std::nullopt;
-  const Prefix prefix{*address, static_cast<uint8_t>(length)};
-  if (masked(*address, bits_of(prefix)) != *address) return std::nullopt;
+  return Prefix{*address, static_cast<uint8_t>(length)};
+}
+
+bool is_unicast(const IpAddress& ip) {
+  if (ip.is_v4()) return ip.v4().bytes[0] != 0 && ip.v4().bytes[0] < 224;
+  return !ip.v6.is_unspecified() && !ip.v6.is_multicast();
+}
+
+}  // namespace
+
+std::optional<Prefix> Prefix::parse(std::string_view text) {
+  const auto prefix = parse_pair(text);
+  if (!prefix || masked(prefix->address, bits_of(*prefix)) != prefix->address) return std::nullopt;
+  return prefix;
+}
+
+std::optional<PrefixedAddress> PrefixedAddress::parse(std::string_view text) {
+  const auto pair = parse_pair(text);
+  if (!pair || !is_unicast(pair->address)) return std::nullopt;
+  return PrefixedAddress{pair->address, pair->length};
+}
+
+std::string PrefixedAddress::to_string() const {
+  return ip.to_string() + "/" + std::to_string(length);
+}
+
+Prefix PrefixedAddress::prefix() const {
+  Prefix prefix{ip, length};
+  prefix.address = masked(ip, bits_of(prefix));
   return prefix;
 }
 

@@ -30,4 +30,17 @@ struct Prefix {
   friend auto operator<=>(const Prefix&, const Prefix&) = default;
 };
 
+// An address and the prefix that it lives in, as an interface has them ("192.0.2.7/24").
+struct PrefixedAddress {
+  IpAddress ip{};
+  uint8_t length = 0;  // as Prefix::length
+
+  // The whole text "ADDRESS/LENGTH"; the address is a unicast one.
+  static std::optional<PrefixedAddress> parse(std::string_view text);
+  std::string to_string() const;
+  Prefix prefix() const;
+  friend bool operator==(const PrefixedAddress&, const PrefixedAddress&) = default;
+  friend auto operator<=>(const PrefixedAddress&, const PrefixedAddress&) = default;
+};
+
 }  // namespace podswitch

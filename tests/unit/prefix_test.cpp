@@ -44,5 +44,13 @@ TEST(Prefix, OverlapsWhenOneHoldsTheOther) {
   EXPECT_FALSE(prefix("10.0.0.0/16").overlaps(prefix("10.1.0.0/16")));
 }
 
+TEST(PrefixedAddress, KnowsItsPrefix) {
+  EXPECT_EQ(PrefixedAddress::parse("192.0.2.7/24")->prefix(), prefix("192.0.2.0/24"));
+  EXPECT_EQ(PrefixedAddress::parse("fd00::7/64")->prefix(), prefix("fd00::/64"));
+  EXPECT_EQ(PrefixedAddress::parse("fd00::7/64")->to_string(), "fd00::7/64");
+  for (const char* bad : {"192.0.2.7", "0.0.0.0/0", "224.0.0.1/4", "ff02::1/64", "::/0", "192.0.2.7/33"})
+    EXPECT_FALSE(PrefixedAddress::parse(bad)) << bad;
+}
+
 }  // namespace
 }  // namespace podswitch
