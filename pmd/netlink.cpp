@@ -22,7 +22,8 @@ size_t padded(size_t size) {
 }
 
 // Calls `look` for each message of a datagram until it returns false; whether it never did.
-bool for_each_message(Bytes datagram, const std::function<bool(const nlmsghdr&, Bytes payload)>& look) {
+bool for_each_message(NetlinkBytes datagram,
+                      const std::function<bool(const nlmsghdr&, NetlinkBytes payload)>& look) {
   while (datagram.size() >= sizeof(nlmsghdr)) {
     const auto head = value_of<nlmsghdr>(datagram);
     if (head.nlmsg_len < sizeof head || head.nlmsg_len > datagram.size()) return true;
@@ -32,7 +33,7 @@ bool for_each_message(Bytes datagram, const std::function<bool(const nlmsghdr&, 
   return true;
 }
 
-NetlinkAnswer read_error(const nlmsghdr& head, Bytes payload) {
+NetlinkAnswer read_error(const nlmsghdr& head, NetlinkBytes payload) {
   const auto error = value_of<nlmsgerr>(payload);
   NetlinkAnswer answer{-error.error, {}};
   if (answer.error == 0) return answer;
@@ -41,7 +42,7 @@ NetlinkAnswer read_error(const nlmsghdr& head, Bytes payload) {
   size_t skip = sizeof(nlmsgerr);
   if ((head.nlmsg_flags & NLM_F_CAPPED) == 0) skip += padded(error.msg.nlmsg_len - sizeof(nlmsghdr));
   if (skip > payload.size()) return answer;
-  for_each_attribute(payload.subspan(skip), [&](uint16_t type, Bytes value) {
+  for_each_attribute(payload.subspan(skip), [&](uint16_t type, NetlinkBytes value) {
     if (type == NLMSGERR_ATTR_MSG) answer.words = fmt::format("{} ({})", answer.words, text_of(value));
   });
   return answer;
@@ -56,12 +57,12 @@ NetlinkMessage::NetlinkMessage(uint16_t type, uint16_t flags) {
   append(bytes_of(head));
 }
 
-void NetlinkMessage::append(Bytes value) {
+void NetlinkMessage::append(NetlinkBytes value) {
   bytes_.insert(bytes_.end(), value.begin(), value.end());
   bytes_.resize(padded(bytes_.size()));
 }
 
-void NetlinkMessage::put(uint16_t attribute, Bytes value) {
+void NetlinkMessage::put(uint16_t attribute, NetlinkBytes value) {
   const nlattr head{static_cast<uint16_t>(sizeof(nlattr) + value.size()), attribute};
   append(bytes_of(head));
   append(value);
@@ -86,7 +87,7 @@ nlmsghdr NetlinkMessage::head() const {
   return value_of<nlmsghdr>(bytes_);
 }
 
-Bytes NetlinkMessage::finish(uint32_t sequence) {
+NetlinkBytes NetlinkMessage::finish(uint32_t sequence) {
   nlmsghdr whole = head();
   whole.nlmsg_len = static_cast<uint32_t>(bytes_.size());
   whole.nlmsg_seq = sequence;
@@ -94,7 +95,8 @@ Bytes NetlinkMessage::finish(uint32_t sequence) {
   return bytes_;
 }
 
-void for_each_attribute(Bytes attributes, const std::function<void(uint16_t type, Bytes value)>& look) {
+void for_each_attribute(NetlinkBytes attributes,
+                        const std::function<void(uint16_t type, NetlinkBytes value)>& look) {
   while (attributes.size() >= sizeof(nlattr)) {
     const auto head = value_of<nlattr>(attributes);
     if (head.nla_len < sizeof head || head.nla_len > attributes.size()) return;
@@ -103,7 +105,7 @@ void for_each_attribute(Bytes attributes, const std::function<void(uint16_t type
   }
 }
 
-std::string text_of(Bytes bytes) {
+std::string text_of(NetlinkBytes bytes) {
   const std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   return text.substr(0, text.find('\0'));
 }
@@ -132,14 +134,14 @@ NetlinkAnswer NetlinkSocket::ask_all(std::vector<NetlinkMessage> messages) {
   std::vector<uint8_t> datagram;
   size_t expected = 0;
   for (NetlinkMessage& message : messages) {
-    const Bytes bytes = message.finish(++sequence_);
+    const NetlinkBytes bytes = message.finish(++sequence_);
     datagram.insert(datagram.end(), bytes.begin(), bytes.end());
     expected += (message.head().nlmsg_flags & NLM_F_ACK) != 0 ? 1 : 0;
   }
   send(datagram);
   NetlinkAnswer refusal;
   while (expected > 0) {
-    for_each_message(receive(), [&](const nlmsghdr& head, Bytes payload) {
+    for_each_message(receive(), [&](const nlmsghdr& head, NetlinkBytes payload) {
       if (head.nlmsg_type != NLMSG_ERROR || head.nlmsg_seq < first || head.nlmsg_seq > sequence_) return true;
       const auto flags = messages[head.nlmsg_seq - first].head().nlmsg_flags;
       const NetlinkAnswer answer = read_error(head, payload);
@@ -154,11 +156,11 @@ NetlinkAnswer NetlinkSocket::ask_all(std::vector<NetlinkMessage> messages) {
 }
 
 void NetlinkSocket::dump(NetlinkMessage message, const std::string& what,
-                         const std::function<void(uint16_t type, Bytes payload)>& look) {
+                         const std::function<void(uint16_t type, NetlinkBytes payload)>& look) {
   // Collected first: what was read of a table that changed meanwhile must not be seen.
   for (int i = 0; i < kDumpTries; ++i) {
     std::vector<std::pair<uint16_t, std::vector<uint8_t>>> rows;
-    const bool is_whole = dump_once(message, what, [&](uint16_t type, Bytes payload) {
+    const bool is_whole = dump_once(message, what, [&](uint16_t type, NetlinkBytes payload) {
       rows.emplace_back(type, std::vector<uint8_t>(payload.begin(), payload.end()));
     });
     if (!is_whole && i + 1 < kDumpTries) continue;
@@ -168,13 +170,13 @@ void NetlinkSocket::dump(NetlinkMessage message, const std::string& what,
 }
 
 bool NetlinkSocket::dump_once(const NetlinkMessage& message, const std::string& what,
-                              const std::function<void(uint16_t type, Bytes payload)>& look) {
+                              const std::function<void(uint16_t type, NetlinkBytes payload)>& look) {
   NetlinkMessage request = message;
   send(request.finish(++sequence_));
   bool is_whole = true;
   bool is_done = false;
   while (!is_done) {
-    for_each_message(receive(), [&](const nlmsghdr& head, Bytes payload) {
+    for_each_message(receive(), [&](const nlmsghdr& head, NetlinkBytes payload) {
       if (head.nlmsg_seq != sequence_) return true;
       if ((head.nlmsg_flags & NLM_F_DUMP_INTR) != 0) is_whole = false;
       if (head.nlmsg_type == NLMSG_ERROR) {
@@ -195,7 +197,7 @@ bool NetlinkSocket::dump_once(const NetlinkMessage& message, const std::string& 
   return is_whole;
 }
 
-void NetlinkSocket::send(Bytes datagram) {
+void NetlinkSocket::send(NetlinkBytes datagram) {
   sockaddr_nl kernel{};
   kernel.nl_family = AF_NETLINK;
   ssize_t sent = 0;
@@ -206,7 +208,7 @@ void NetlinkSocket::send(Bytes datagram) {
   if (sent < 0) check_errno(-1, "netlink: sending a request");
 }
 
-Bytes NetlinkSocket::receive() {
+NetlinkBytes NetlinkSocket::receive() {
   while (true) {
     const ssize_t got = ::recv(fd_.get(), buffer_.data(), buffer_.size(), 0);
     if (got >= 0) return {buffer_.data(), static_cast<size_t>(got)};

@@ -19,10 +19,10 @@
 
 namespace podswitch {
 
-using Bytes = std::span<const uint8_t>;
+using NetlinkBytes = std::span<const uint8_t>;
 
 template <typename T>
-Bytes bytes_of(const T& value) {
+NetlinkBytes bytes_of(const T& value) {
   static_assert(std::is_trivially_copyable_v<T>);
   return {reinterpret_cast<const uint8_t*>(&value), sizeof value};
 }
@@ -37,7 +37,7 @@ class NetlinkMessage {
   void header(const T& value) {
     append(bytes_of(value));
   }
-  void put(uint16_t attribute, Bytes value);
+  void put(uint16_t attribute, NetlinkBytes value);
   template <typename T>
   void put_value(uint16_t attribute, const T& value) {
     put(attribute, bytes_of(value));
@@ -47,9 +47,9 @@ class NetlinkMessage {
   size_t begin(uint16_t attribute);
   void end(size_t begun);
 
-  void append(Bytes value);  // padded to four bytes
+  void append(NetlinkBytes value);  // padded to four bytes
   nlmsghdr head() const;
-  Bytes finish(uint32_t sequence);
+  NetlinkBytes finish(uint32_t sequence);
 
  private:
   std::vector<uint8_t> bytes_;
@@ -61,16 +61,17 @@ struct NetlinkAnswer {
   std::string words;  // the kernel's explanation when it gave one, else the errno's text
 };
 
-void for_each_attribute(Bytes attributes, const std::function<void(uint16_t type, Bytes value)>& look);
+void for_each_attribute(NetlinkBytes attributes,
+                        const std::function<void(uint16_t type, NetlinkBytes value)>& look);
 
 // The value of an attribute, zero where it is too short.
 template <typename T>
-T value_of(Bytes bytes) {
+T value_of(NetlinkBytes bytes) {
   T value{};
   std::memcpy(&value, bytes.data(), bytes.size() < sizeof value ? bytes.size() : sizeof value);
   return value;
 }
-std::string text_of(Bytes bytes);
+std::string text_of(NetlinkBytes bytes);
 
 class NetlinkSocket {
  public:
@@ -83,13 +84,13 @@ class NetlinkSocket {
   NetlinkAnswer ask_all(std::vector<NetlinkMessage> messages);
   // Throws Error that begins with `what`.
   void dump(NetlinkMessage message, const std::string& what,
-            const std::function<void(uint16_t type, Bytes payload)>& look);
+            const std::function<void(uint16_t type, NetlinkBytes payload)>& look);
 
  private:
   bool dump_once(const NetlinkMessage& message, const std::string& what,
-                 const std::function<void(uint16_t type, Bytes payload)>& look);
-  void send(Bytes datagram);
-  Bytes receive();
+                 const std::function<void(uint16_t type, NetlinkBytes payload)>& look);
+  void send(NetlinkBytes datagram);
+  NetlinkBytes receive();
 
   UniqueFd fd_;
   uint32_t sequence_ = 0;

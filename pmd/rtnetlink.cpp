@@ -22,13 +22,13 @@ namespace {
 constexpr uint32_t kKernelFlags = IFA_F_PERMANENT | IFA_F_TENTATIVE | IFA_F_DADFAILED | IFA_F_DEPRECATED |
                                   IFA_F_STABLE_PRIVACY | IFA_F_SECONDARY;
 
-Link read_link(Bytes payload) {
+Link read_link(NetlinkBytes payload) {
   const auto head = value_of<ifinfomsg>(payload);
   Link link;
   link.index = static_cast<unsigned>(head.ifi_index);
   link.flags = head.ifi_flags;
   bool lower_is_elsewhere = false;
-  for_each_attribute(payload.subspan(sizeof head), [&](uint16_t type, Bytes value) {
+  for_each_attribute(payload.subspan(sizeof head), [&](uint16_t type, NetlinkBytes value) {
     if (type == IFLA_IFNAME) link.name = text_of(value);
     if (type == IFLA_MTU) link.mtu = value_of<uint32_t>(value);
     if (type == IFLA_LINK) link.lower = value_of<uint32_t>(value);
@@ -37,10 +37,10 @@ Link read_link(Bytes payload) {
     if (type == IFLA_ADDRESS && head.ifi_type == ARPHRD_ETHER && value.size() == sizeof(MacAddress))
       link.mac = value_of<MacAddress>(value);
     if (type != IFLA_LINKINFO) return;
-    for_each_attribute(value, [&](uint16_t info, Bytes of_info) {
+    for_each_attribute(value, [&](uint16_t info, NetlinkBytes of_info) {
       if (info == IFLA_INFO_KIND) link.kind = text_of(of_info);
       if (info != IFLA_INFO_DATA || link.kind != "vlan") return;
-      for_each_attribute(of_info, [&](uint16_t data, Bytes id) {
+      for_each_attribute(of_info, [&](uint16_t data, NetlinkBytes id) {
         if (data == IFLA_VLAN_ID) link.vlan = value_of<uint16_t>(id);
       });
     });
@@ -50,7 +50,7 @@ Link read_link(Bytes payload) {
   return link;
 }
 
-InterfaceAddress read_address(Bytes payload) {
+InterfaceAddress read_address(NetlinkBytes payload) {
   const auto head = value_of<ifaddrmsg>(payload);
   InterfaceAddress address;
   address.interface = head.ifa_index;
@@ -58,7 +58,7 @@ InterfaceAddress read_address(Bytes payload) {
   address.scope = head.ifa_scope;
   address.flags = head.ifa_flags;
   std::optional<IpAddress> local, remote;
-  for_each_attribute(payload.subspan(sizeof head), [&](uint16_t type, Bytes value) {
+  for_each_attribute(payload.subspan(sizeof head), [&](uint16_t type, NetlinkBytes value) {
     if (type == IFA_LOCAL) local = ip_of(value);
     if (type == IFA_ADDRESS) remote = ip_of(value);
     if (type == IFA_BROADCAST) address.broadcast = ip_of(value);
@@ -89,10 +89,10 @@ NetlinkMessage message_of(const InterfaceAddress& address, uint16_t type, uint16
   return message;
 }
 
-Neighbour read_neighbour(Bytes payload, const ndmsg& head) {
+Neighbour read_neighbour(NetlinkBytes payload, const ndmsg& head) {
   Neighbour neighbour;
   neighbour.interface = static_cast<unsigned>(head.ndm_ifindex);
-  for_each_attribute(payload.subspan(sizeof head), [&](uint16_t type, Bytes value) {
+  for_each_attribute(payload.subspan(sizeof head), [&](uint16_t type, NetlinkBytes value) {
     if (type == NDA_DST) neighbour.address = ip_of(value);
     if (type == NDA_LLADDR) neighbour.mac = value_of<MacAddress>(value);
     if (type == NDA_PROTOCOL) neighbour.protocol = value_of<uint8_t>(value);
@@ -130,7 +130,7 @@ std::vector<Link> Rtnetlink::links() {
   NetlinkMessage message(RTM_GETLINK, NLM_F_DUMP);
   message.header(ifinfomsg{});
   std::vector<Link> found;
-  socket_.dump(std::move(message), "listing interfaces", [&](uint16_t type, Bytes payload) {
+  socket_.dump(std::move(message), "listing interfaces", [&](uint16_t type, NetlinkBytes payload) {
     if (type == RTM_NEWLINK) found.push_back(read_link(payload));
   });
   return found;
@@ -146,7 +146,7 @@ std::vector<InterfaceAddress> Rtnetlink::addresses(unsigned interface) {
   NetlinkMessage message(RTM_GETADDR, NLM_F_DUMP);
   message.header(ifaddrmsg{});
   std::vector<InterfaceAddress> found;
-  socket_.dump(std::move(message), "listing addresses", [&](uint16_t type, Bytes payload) {
+  socket_.dump(std::move(message), "listing addresses", [&](uint16_t type, NetlinkBytes payload) {
     if (type != RTM_NEWADDR) return;
     const auto family = value_of<ifaddrmsg>(payload).ifa_family;
     if (family != AF_INET && family != AF_INET6) return;
@@ -160,7 +160,7 @@ std::vector<Neighbour> Rtnetlink::permanent_neighbours(unsigned interface) {
   NetlinkMessage message(RTM_GETNEIGH, NLM_F_DUMP);
   message.header(ndmsg{});
   std::vector<Neighbour> found;
-  socket_.dump(std::move(message), "listing neighbours", [&](uint16_t type, Bytes payload) {
+  socket_.dump(std::move(message), "listing neighbours", [&](uint16_t type, NetlinkBytes payload) {
     const auto head = value_of<ndmsg>(payload);
     const bool is_ip = head.ndm_family == AF_INET || head.ndm_family == AF_INET6;
     if (type == RTM_NEWNEIGH && is_ip && head.ndm_state == NUD_PERMANENT &&

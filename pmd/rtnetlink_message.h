@@ -21,7 +21,7 @@ inline uint8_t family_of(const IpAddress& ip) {
 }
 
 // As `length` bytes say: 4 or 16.
-inline IpAddress ip_of(Bytes bytes) {
+inline IpAddress ip_of(NetlinkBytes bytes) {
   if (bytes.size() == sizeof(Ipv4Address)) return IpAddress(value_of<Ipv4Address>(bytes));
   return IpAddress(value_of<Ipv6Address>(bytes));
 }

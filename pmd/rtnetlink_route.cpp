@@ -14,7 +14,7 @@ constexpr uint32_t kTicksPerSecond = 100;  // USER_HZ, in which the kernel tells
 constexpr uint16_t kMaxPlainMetric = RTAX_FASTOPEN_NO_COOKIE;
 
 // RTA_VIA: a gateway of another family.
-IpAddress via_of(Bytes value) {
+IpAddress via_of(NetlinkBytes value) {
   return ip_of(value.subspan(std::min<size_t>(sizeof(uint16_t), value.size())));
 }
 
@@ -28,7 +28,7 @@ void put_gateway(NetlinkMessage& message, const IpAddress& gateway, bool route_i
   message.put_value(RTA_VIA, via);
 }
 
-void read_hops(Bytes value, KernelRoute& route) {
+void read_hops(NetlinkBytes value, KernelRoute& route) {
   while (value.size() >= sizeof(rtnexthop)) {
     const auto head = value_of<rtnexthop>(value);
     if (head.rtnh_len < sizeof head || head.rtnh_len > value.size()) return;
@@ -37,7 +37,7 @@ void read_hops(Bytes value, KernelRoute& route) {
     hop.weight = head.rtnh_hops;
     hop.is_onlink = (head.rtnh_flags & RTNH_F_ONLINK) != 0;
     for_each_attribute(value.subspan(sizeof head, head.rtnh_len - sizeof head),
-                       [&](uint16_t type, Bytes of_hop) {
+                       [&](uint16_t type, NetlinkBytes of_hop) {
                          if (type == RTA_GATEWAY) hop.gateway = ip_of(of_hop);
                          if (type == RTA_VIA) hop.gateway = via_of(of_hop);
                          if (type == RTA_ENCAP) route.unknown.push_back(type);
@@ -47,8 +47,8 @@ void read_hops(Bytes value, KernelRoute& route) {
   }
 }
 
-void read_metrics(Bytes value, KernelRoute& route) {
-  for_each_attribute(value, [&](uint16_t type, Bytes metric) {
+void read_metrics(NetlinkBytes value, KernelRoute& route) {
+  for_each_attribute(value, [&](uint16_t type, NetlinkBytes metric) {
     if (type > kMaxPlainMetric || type == RTAX_CC_ALGO)
       route.unknown.push_back(RTA_METRICS);
     else
@@ -56,7 +56,7 @@ void read_metrics(Bytes value, KernelRoute& route) {
   });
 }
 
-KernelRoute read_route(Bytes payload) {
+KernelRoute read_route(NetlinkBytes payload) {
   const auto head = value_of<rtmsg>(payload);
   KernelRoute route;
   const bool is_v4 = head.rtm_family == AF_INET;
@@ -68,7 +68,7 @@ KernelRoute read_route(Bytes payload) {
   route.scope = head.rtm_scope;
   route.type = head.rtm_type;
   route.tos = head.rtm_tos;
-  for_each_attribute(payload.subspan(sizeof head), [&](uint16_t type, Bytes value) {
+  for_each_attribute(payload.subspan(sizeof head), [&](uint16_t type, NetlinkBytes value) {
     switch (type) {
       case RTA_DST:
         destination = ip_of(value);
@@ -131,7 +131,7 @@ void put_hops(NetlinkMessage& message, const KernelRoute& route) {
     // The hop's attributes lie behind its head and count in its length.
     NetlinkMessage attributes(0, 0);
     if (hop.gateway) put_gateway(attributes, *hop.gateway, is_v4);
-    const Bytes inside = attributes.finish(0).subspan(sizeof(nlmsghdr));
+    const NetlinkBytes inside = attributes.finish(0).subspan(sizeof(nlmsghdr));
     rtnexthop head{};
     head.rtnh_len = static_cast<uint16_t>(sizeof head + inside.size());
     head.rtnh_flags = hop.is_onlink ? RTNH_F_ONLINK : 0;
@@ -170,7 +170,7 @@ std::vector<KernelRoute> Rtnetlink::routes() {
     rtmsg head{};
     head.rtm_family = family;
     message.header(head);
-    socket_.dump(std::move(message), "listing routes", [&](uint16_t type, Bytes payload) {
+    socket_.dump(std::move(message), "listing routes", [&](uint16_t type, NetlinkBytes payload) {
       const auto of_row = value_of<rtmsg>(payload);
       if (type != RTM_NEWROUTE || of_row.rtm_family != family || (of_row.rtm_flags & RTM_F_CLONED) != 0)
         return;
