@@ -33,6 +33,7 @@ class Commands {
   virtual Answer node_show(const Call& call) = 0;
   virtual Answer get_nodes(const Call& call) = 0;
   virtual Answer fdb_list(const Call& call) = 0;
+  virtual Answer neighbour_list(const Call& call) = 0;
   virtual Answer fdb_flush(const Call& call) = 0;
   virtual Answer worker_list(const Call& call) = 0;
   virtual Answer worker_assign(const Call& call) = 0;
@@ -85,6 +86,7 @@ struct Command {
 };
 
 std::span<const Command> commands();
+std::vector<Command> uplink_commands();  // those of its rows that the client carries out by itself
 const Command* find_command(std::string_view name);  // nullptr: no such command
 
 // Throws Error with all that is wrong in a request's arguments, for a row that is known.

@@ -226,6 +226,8 @@ EngineOptions engine_options(const Config& config) {
   for (const PortSpec& port : config.ports) options.static_queues += port.queues;
   options.fdb = config.fdb;
   options.gateway = config.gateway;
+  options.node_name = config.node_name;
+  options.overlay = config.overlay;
   return options;
 }
 

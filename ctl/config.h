@@ -25,6 +25,7 @@ struct Config {
   IdlePolicy idle = IdlePolicy::Adaptive;
   MemoryOptions memory;
   Gateway gateway;
+  OverlayOptions overlay;
   Fdb::Options fdb;
   std::string metrics_listen;  // empty: off
   log::Level log_level = log::Level::Info;

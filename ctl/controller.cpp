@@ -3,6 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <set>
+
 #include "ctl/commands/run.h"
 #include "pmd/log.h"
 
@@ -27,6 +30,7 @@ void Controller::start() {
   for (const std::string& warning : warnings) log::warning("{}", warning);
   left_out_count_ = desired_.left_out.size();
   revision_ = engine_.commit(prepare_many(desired_.state, OpenPolicy::Patient));
+  follow_host_routes();
   log::info("{} ports, of which the config file defines {}; {} nodes; revision {}",
             desired_.state.ports.size(), desired_.static_ports.size(), desired_.nodes.size(), revision_);
 }
@@ -134,8 +138,44 @@ void Controller::commit(const Caller& caller, Draft& draft, const std::string& w
     throw Error("", fmt::format("the switch cannot run this: {}", error.what()));
   }
   desired_ = draft.take();
+  follow_host_routes();
   left_out_count_ = desired_.left_out.size();
   log::info("uid {} pid {}: {}; revision {}", caller.uid, caller.pid, what, revision_);
+}
+
+// The host's way to all pods is the host port, as long as it is in the daemon's own namespace.
+void Controller::follow_host_routes() {
+  const DesiredState& state = desired_.state;
+  const auto host = std::find_if(state.ports.begin(), state.ports.end(), [](const auto& entry) {
+    return entry.second->role == PortRole::Host && entry.second->netns.empty();
+  });
+  if (host == state.ports.end()) return report(host_routes_.set(std::nullopt));
+  HostRoutesTarget target;
+  target.ifname = host->second->ifname;
+  target.gateway_mac = options_.gateway.mac;
+  for (const IpAddress& ip : options_.gateway.ips) {
+    auto& gateway = ip.is_v4() ? target.gateway_v4 : target.gateway_v6;
+    if (!gateway) gateway = ip;
+  }
+  std::set<Prefix> prefixes;
+  for (const auto& [name, node] : state.nodes)
+    prefixes.insert(node->pod_cidrs.begin(), node->pod_cidrs.end());
+  for (const auto& [name, port] : state.ports)
+    if (port->role == PortRole::Pod && port->mac && port->network == options_.overlay_network)
+      for (const IpAddress& ip : port->ips)
+        if (std::none_of(prefixes.begin(), prefixes.end(), [&](const Prefix& p) { return p.contains(ip); }))
+          prefixes.insert(Prefix::of(ip));
+  for (const Prefix& prefix : prefixes)
+    if (prefix.is_v4() ? target.gateway_v4.has_value() : target.gateway_v6.has_value())
+      target.prefixes.push_back(prefix);
+  report(host_routes_.set(std::move(target)));
+}
+
+void Controller::report(const std::vector<Problem>& problems) {
+  const std::string text = problems.empty() ? "" : Error(problems).what();
+  if (text == reported_) return;
+  reported_ = text;
+  if (!text.empty()) log::warning("host routes: {}", text);
 }
 
 }  // namespace podswitch

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "ctl/desired.h"
+#include "ctl/host/host_routes.h"
 #include "ctl/journal.h"
 #include "ctl/request_handler.h"
 #include "pmd/engine.h"
@@ -25,6 +26,7 @@ struct ControllerOptions {
   Pins static_pins;                    // removes or moves them
   Gateway gateway;                     // its addresses may be no port's
   std::string state_directory = {};
+  std::string overlay_network = "default";  // whose pods the host reaches
 };
 
 class Controller final : public RequestHandler {
@@ -39,6 +41,8 @@ class Controller final : public RequestHandler {
   void check_object(const nlohmann::json& object) const override;
   Answer apply(const Caller& caller, const std::vector<std::string>& objects,
                const CommitOptions& options) override;
+
+  void tick() override { report(host_routes_.refresh()); }
 
   // What the commands are made of. They throw Error, and then nothing has changed.
   struct Outcome {
@@ -67,6 +71,8 @@ class Controller final : public RequestHandler {
   using Paths = std::map<std::string, std::string>;
   std::unique_ptr<Engine::Change> prepare_many(const DesiredState& next, OpenPolicy policy,
                                                const Paths& paths = {});
+  void follow_host_routes();
+  void report(const std::vector<Problem>& problems);
   void commit(const Caller& caller, Draft& draft, const std::string& what,
               std::unique_ptr<Engine::Change> change);
 
@@ -74,6 +80,8 @@ class Controller final : public RequestHandler {
   Journal& journal_;
   const ControllerOptions options_;
   Desired desired_;
+  HostRoutes host_routes_;
+  std::string reported_;  // of the host's routes, so that it is said once
   uint64_t revision_ = 0;
   std::atomic<size_t> left_out_count_{0};
 };

@@ -84,8 +84,9 @@ void run(const Config& config) {
   ControlSocket socket(config.socket, config.socket_mode, config.socket_group);
   Journal journal(config.state_directory);
   Engine engine(engine_options(config));
-  Controller controller(
-      engine, journal, {config.node_name, config.ports, config.pins, config.gateway, config.state_directory});
+  Controller controller(engine, journal,
+                        {config.node_name, config.ports, config.pins, config.gateway, config.state_directory,
+                         config.overlay.network});
   controller.start();
   std::optional<MetricsServer> metrics;
   if (!config.metrics_listen.empty())

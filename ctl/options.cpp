@@ -85,6 +85,24 @@ void set_gateway_mac(Config& config, std::string_view text) {
     throw Error("", fmt::format("{} is zero or a group address", config.gateway.mac.to_string()));
 }
 
+void set_encapsulation(Config& config, std::string_view text) {
+  if (text != "vxlan" && text != "geneve")
+    throw Error("", fmt::format("'{}' is neither vxlan nor geneve", text));
+  config.overlay.encapsulation = text == "vxlan" ? net::Encapsulation::Vxlan : net::Encapsulation::Geneve;
+}
+
+void set_overlay_port(Config& config, std::string_view text) {
+  config.overlay.udp_port = text.empty() ? 0 : number<uint16_t>(text, 1, 65535);
+}
+
+void set_vtep_mac(Config& config, std::string_view text) {
+  config.overlay.vtep_mac.reset();
+  if (text.empty()) return;
+  config.overlay.vtep_mac = parse_mac(text);
+  if (config.overlay.vtep_mac->is_zero() || config.overlay.vtep_mac->is_multicast())
+    throw Error("", fmt::format("{} is zero or a group address", config.overlay.vtep_mac->to_string()));
+}
+
 // An IPv4 address or a host name; IPv6 stands in brackets.
 bool is_host(std::string_view host) {
   if (host.size() > 2 && host.front() == '[' && host.back() == ']')
@@ -198,6 +216,37 @@ constexpr std::array kOptions{
            .default_note = "derived from the node's name",
            .help = "The gateway's, and so the switch's own, MAC address.",
            .set = set_gateway_mac},
+    Option{.key = "overlay.encapsulation",
+           .value_name = "vxlan|geneve",
+           .default_text = "vxlan",
+           .default_note = "",
+           .help = "How packets to other nodes' pods are wrapped: VXLAN (RFC 7348) or Geneve (RFC 8926).",
+           .set = set_encapsulation},
+    Option{.key = "overlay.udp-port",
+           .value_name = "PORT",
+           .default_text = "",
+           .default_note = "4789 for VXLAN, 6081 for Geneve",
+           .help = "UDP destination port of the tunnels; Flannel's VXLAN has 8472.",
+           .set = set_overlay_port},
+    Option{
+        .key = "overlay.vni",
+        .value_name = "N",
+        .default_text = "1",
+        .default_note = "",
+        .help = "The tunnels' virtual network identifier, 0 to 16777215; Flannel's is 1.",
+        .set = [](Config& c, std::string_view v) { c.overlay.vni = number<uint32_t>(v, 0, net::kMaxVni); }},
+    Option{.key = "overlay.network",
+           .value_name = "NAME",
+           .default_text = "default",
+           .default_note = "",
+           .help = "The network whose pods are reached over the tunnels.",
+           .set = [](Config& c, std::string_view v) { c.overlay.network = v; }},
+    Option{.key = "overlay.vtep-mac",
+           .value_name = "MAC",
+           .default_text = "",
+           .default_note = "derived from the uplink's address",
+           .help = "This node's inner MAC: what other nodes send routed packets to.",
+           .set = set_vtep_mac},
     Option{.key = "fdb.size",
            .value_name = "N",
            .default_text = "131072",

@@ -41,12 +41,17 @@ bool share_a_vlan(const VlanConfig& a, const VlanConfig& b) {
 
 void find_conflicts(const PortSpec& port, const PortSpec& other, std::vector<Problem>& problems) {
   find_device_conflicts(port, other, problems);
+  if (port.role != PortRole::Pod && port.role == other.role)
+    problems.push_back({"role", fmt::format("port {} is the {} already, and a switch has one", other.name,
+                                            to_string(port.role))});
   if (port.network != other.network || !share_a_vlan(port.vlan, other.vlan)) return;
   const auto add = [&](const char* option, const std::string& address) {
     problems.push_back(
         {option, fmt::format("{} is port {}'s in network {}", address, other.name, port.network)});
   };
-  if (port.mac && port.mac == other.mac) add("mac", port.mac->to_string());
+  // The host has the uplink's MAC: it is the node's.
+  const bool are_the_node = port.role != PortRole::Pod && other.role != PortRole::Pod;
+  if (port.mac && port.mac == other.mac && !are_the_node) add("mac", port.mac->to_string());
   for (const IpAddress& ip : port.ips)
     if (std::find(other.ips.begin(), other.ips.end(), ip) != other.ips.end()) add("ip", ip.to_string());
 }

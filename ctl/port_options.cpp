@@ -46,10 +46,30 @@ void set_ip(PortSpec& spec, std::string_view value) {
   }
 }
 
-Texts get_ip(const PortSpec& spec) {
+template <typename Address>
+Texts texts_of(const std::vector<Address>& addresses) {
   Texts texts;
-  for (const IpAddress& ip : spec.ips) texts.push_back(ip.to_string());
+  for (const Address& address : addresses) texts.push_back(address.to_string());
   return texts;
+}
+
+void set_role(PortSpec& spec, std::string_view value) {
+  const auto role = port_role(value);
+  if (!role) throw Error("", fmt::format("'{}' is none of pod, uplink, host", value));
+  spec.role = *role;
+}
+
+void set_underlay(PortSpec& spec, std::string_view value) {
+  for (const std::string_view part : split_list(value)) {
+    const auto address = PrefixedAddress::parse(part);
+    if (!address)
+      throw Error("", fmt::format("'{}' is no address with a prefix length, such as 192.0.2.7/24", part));
+    spec.underlay.push_back(*address);
+  }
+}
+
+void set_underlay_gateway(PortSpec& spec, std::string_view value) {
+  for (const std::string_view part : split_list(value)) spec.underlay_gateways.push_back(parse_ip(part));
 }
 
 void refuse_two_vlan_modes(const PortSpec& spec) {
@@ -85,6 +105,15 @@ constexpr std::array kOptions{
     PortOption{.name = "network", .value_name = "NAME", .help = "the network the port belongs to", .default_text = "default",
                .set = [](PortSpec& s, std::string_view v) { s.network = v; },
                .get = [](const PortSpec& s) { return given(s.network, "default"); }},
+    PortOption{.name = "role", .value_name = "pod|uplink|host", .help = "pod; uplink: to the underlay, that is other nodes and the outside; host: to the node's own stack", .default_text = "pod",
+               .set = set_role,
+               .get = [](const PortSpec& s) { return given(std::string(to_string(s.role)), "pod"); }},
+    PortOption{.name = "underlay", .value_name = "ADDRESS/LENGTH", .help = "uplink: the node's address in the underlay, where its tunnels end; at most one of each family", .default_text = "", .repeatable = true,
+               .set = set_underlay,
+               .get = [](const PortSpec& s) { return texts_of(s.underlay); }},
+    PortOption{.name = "underlay-gateway", .value_name = "ADDRESS", .help = "uplink: the underlay's gateway, the pods' way to outside addresses; at most one of each family", .default_text = "", .repeatable = true,
+               .set = set_underlay_gateway,
+               .get = [](const PortSpec& s) { return texts_of(s.underlay_gateways); }},
     PortOption{.name = "pod", .value_name = "NAMESPACE/NAME", .help = "the pod behind the port", .default_text = "",
                .set = [](PortSpec& s, std::string_view v) { s.pod = v; },
                .get = [](const PortSpec& s) { return given(s.pod); }},
@@ -95,7 +124,8 @@ constexpr std::array kOptions{
                .set = [](PortSpec& s, std::string_view v) { s.mac = parse_mac(v); },
                .get = [](const PortSpec& s) { return s.mac ? Texts{s.mac->to_string()} : Texts{}; }},
     PortOption{.name = "ip", .value_name = "ADDRESS", .help = "an IPv4 or IPv6 address of the pod, which may send only from its addresses; the switch answers ARP and neighbour discovery for it when the port has a mac", .default_text = "", .repeatable = true,
-               .set = set_ip, .get = get_ip},
+               .set = set_ip,
+               .get = [](const PortSpec& s) { return texts_of(s.ips); }},
     PortOption{.name = "mtu", .value_name = "BYTES", .help = "largest packet, without the Ethernet header: 68 to 9000", .default_text = "1500", .is_number = true,
                .set = [](PortSpec& s, std::string_view v) { s.mtu = static_cast<uint16_t>(parse_number(v, kMinMtu, kMaxMtu)); },
                .get = [](const PortSpec& s) { return given(std::to_string(s.mtu), "1500"); }},
@@ -198,6 +228,8 @@ class Builder {
   // The same command again must make the same port, in whichever order it has its lists.
   void settle() {
     sort_unique(spec_.ips);
+    sort_unique(spec_.underlay);
+    sort_unique(spec_.underlay_gateways);
     sort_unique(spec_.vlan.trunk);
     // Only a tap takes the MAC that the switch gives it.
     if (spec_.kind == PortKind::Tap && !spec_.ips.empty() && !spec_.mac)

@@ -45,6 +45,8 @@ class RequestHandler {
   // A whole transaction, all or nothing: the objects' JSON texts, because what they unfold to has no bound.
   virtual Answer apply(const Caller& caller, const std::vector<std::string>& objects,
                        const CommitOptions& options) = 0;
+  // About once a second. Throws nothing.
+  virtual void tick() {}
 };
 
 }  // namespace podswitch

@@ -61,10 +61,18 @@ void ControlServer::stop() noexcept {
 }
 
 void ControlServer::run() {
+  using Clock = std::chrono::steady_clock;
+  constexpr int kTickMilliseconds = 1000;
   std::array<epoll_event, 32> events;
+  auto next_tick = Clock::now();
   while (true) {
-    const int count = epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), -1);
+    const int count =
+        epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), kTickMilliseconds);
     if (count < 0 && errno != EINTR) check_errno(count, "epoll_wait");
+    if (Clock::now() >= next_tick) {
+      handler_.tick();
+      next_tick = Clock::now() + std::chrono::milliseconds(kTickMilliseconds);
+    }
     for (int i = 0; i < count; ++i) {
       const uint64_t id = events[i].data.u64;
       if (id == kStopId) return;

@@ -14,7 +14,16 @@ namespace {
 
 BridgePort bridge_port(const Port& port) {
   const PortSpec& spec = port.spec();
-  return {port.id(), spec.network, spec.vlan, spec.mac, spec.ips, spec.mtu, spec.allow_spoofing};
+  const bool is_uplink = spec.role == PortRole::Uplink;
+  // Everybody out there is behind the uplink: its own MAC is where the host is, and not here.
+  return {port.id(),
+          spec.network,
+          spec.vlan,
+          is_uplink ? std::nullopt : spec.mac,
+          spec.ips,
+          spec.mtu,
+          is_uplink || spec.allow_spoofing,
+          is_uplink};
 }
 
 std::vector<std::unique_ptr<Worker>> make_workers(const EngineOptions& options, Publisher& publisher,
@@ -49,7 +58,10 @@ Engine::Impl::Impl(const EngineOptions& options)
       fdb_(options.fdb),
       publisher_(static_cast<unsigned>(options.worker_cores.size())),
       workers_(make_workers(options_, publisher_, fdb_, eal_.pool(), clock_seconds_)),
-      housekeeping_(fdb_, options.fdb.aging_seconds, workers_, clock_seconds_) {
+      planner_(options.node_name, options.overlay, options.gateway),
+      underlay_(next_hops_, eal_.pool(),
+                [this](PortId port, rte_mbuf* packet) { workers_.front()->inject(port, packet); }),
+      housekeeping_(fdb_, options.fdb.aging_seconds, workers_, clock_seconds_, underlay_, publisher_) {
   publish({}, {});
   for (const auto& worker : workers_) worker->start();
 }
@@ -127,6 +139,7 @@ uint64_t Engine::Impl::commit(std::unique_ptr<Engine::Change> change) {
     return old != assignment_.end() && old->second != entry.second;
   });
   const PortSlots old_slots = slots_;
+  nodes_ = prepared.state.nodes;
   if (between.size() != next.size()) publish(prepared.slots, between);
   publish(prepared.slots, next);
   prepared.uncommitted.clear();
@@ -144,12 +157,29 @@ void Engine::Impl::discard(const PortSpec& spec) {
   }
 }
 
-std::unique_ptr<Revision> Engine::Impl::compile(const PortSlots& slots, const Assignment& assignment) {
+// Routes, with their next hops already in the table.
+Routing Engine::Impl::plan_routes(const PortSlots& slots) {
+  std::vector<RoutedPort> ports;
+  for (const auto& [name, slot] : slots) ports.push_back({slot->port->id(), &slot->port->spec()});
+  RoutePlanner::Plan plan;
+  {
+    const std::scoped_lock lock(mutex_);
+    plan = planner_.plan(ports, nodes_, fids_);
+  }
+  std::vector<NextHopTable::Replaced> replaced;
+  housekeeping_.run([&] { replaced = underlay_.set(plan.uplink, plan.hops, clock_seconds_); });
+  if (!replaced.empty()) publisher_.synchronize();
+  plan.routing.next_hops = &next_hops_;
+  return std::move(plan.routing);
+}
+
+std::unique_ptr<Revision> Engine::Impl::compile(const PortSlots& slots, const Assignment& assignment,
+                                                const Routing& routing) {
   auto revision = std::make_unique<Revision>();
   revision->number = revision_ + 1;
   std::vector<BridgePort> ports;
   for (const auto& [name, slot] : slots) ports.push_back(bridge_port(*slot->port));
-  revision->snapshot = compile_snapshot(ports, options_.gateway, fids_);
+  revision->snapshot = compile_snapshot(ports, options_.gateway, routing, fids_);
   revision->workers.resize(workers_.size());
   for (unsigned index = 0; index < workers_.size(); ++index) {
     WorkerView& view = revision->workers[index];
@@ -170,9 +200,10 @@ std::unique_ptr<Revision> Engine::Impl::compile(const PortSlots& slots, const As
 
 void Engine::Impl::publish(const PortSlots& slots, const Assignment& assignment) {
   PortSlots old_slots;  // workers use them until publish() returns
+  const Routing routing = plan_routes(slots);
   {
     const std::scoped_lock lock(mutex_);
-    auto revision = compile(slots, assignment);
+    auto revision = compile(slots, assignment, routing);
     revision_ = revision->number;
     old_slots = std::exchange(slots_, slots);
     assignment_ = assignment;
@@ -213,7 +244,7 @@ void Engine::Impl::settle(const PortSlots& old_slots, const PortSlots& next_slot
 
 void Engine::Impl::add_static_entries(const Port& port) {
   const PortSpec& spec = port.spec();
-  if (!spec.mac) return;
+  if (!spec.mac || spec.role == PortRole::Uplink) return;
   const auto add = [&](uint16_t vlan) {
     const uint64_t key = fdb_key(spec.mac->as_u64(), fids_.get(spec.network, vlan));
     if (fdb_.add_static(key, port.id()) == Fdb::Outcome::TableFull)
@@ -246,6 +277,9 @@ std::vector<WorkerStatus> Engine::workers() const {
 }
 std::vector<FdbEntry> Engine::fdb(const FdbFilter& filter, size_t limit) const {
   return impl_->fdb(filter, limit);
+}
+std::vector<NeighbourStatus> Engine::neighbours() const {
+  return impl_->neighbours();
 }
 size_t Engine::flush_fdb(const FdbFilter& filter) {
   return impl_->flush_fdb(filter);

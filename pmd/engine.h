@@ -15,6 +15,7 @@
 
 #include "pmd/port.h"
 #include "pmd/port_spec.h"
+#include "pmd/routing.h"
 #include "switch/drop_reason.h"
 #include "switch/fdb.h"
 #include "switch/node.h"
@@ -48,12 +49,14 @@ struct EngineOptions {
   uint32_t static_queues = 0;  // receive queues known before the start, to compute memory from
   Fdb::Options fdb;
   Gateway gateway;
+  std::string node_name;
+  OverlayOptions overlay;
 };
 
 struct DesiredState {
   std::map<std::string, std::shared_ptr<const PortSpec>> ports;  // by name
   Pins pins;                                                     // of queues that may not exist yet
-  std::map<std::string, std::shared_ptr<const NodeSpec>> nodes;  // of the cluster, this one too, by name
+  Nodes nodes;                                                   // this one may be among them
 };
 
 struct PortFigures {
@@ -96,6 +99,13 @@ struct FdbFilter {  // an empty field matches all
   std::string network;
   std::string port;
   std::optional<MacAddress> mac;
+};
+
+struct NeighbourStatus {  // of the underlay
+  IpAddress ip;
+  std::optional<MacAddress> mac;  // nullopt: does not answer
+  uint32_t age_seconds = 0;       // since it was last heard
+  size_t next_hops = 0;           // that lead over it
 };
 
 struct SwitchStatus {
@@ -144,6 +154,7 @@ class Engine {
   std::vector<PortStatus> ports() const;  // sorted by name
   std::vector<WorkerStatus> workers() const;
   std::vector<FdbEntry> fdb(const FdbFilter& filter, size_t limit) const;
+  std::vector<NeighbourStatus> neighbours() const;
   size_t flush_fdb(const FdbFilter& filter);  // learned entries only; how many went
 
   // The watchdog's question: did every worker finish a loop within the last two seconds, or sleep?

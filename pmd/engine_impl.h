@@ -41,6 +41,7 @@ class Engine::Impl final : public PortHost {
   std::vector<PortStatus> ports() const;
   std::vector<WorkerStatus> workers() const;
   std::vector<FdbEntry> fdb(const FdbFilter& filter, size_t limit) const;
+  std::vector<NeighbourStatus> neighbours();
   size_t flush_fdb(const FdbFilter& filter);
   bool workers_make_progress() const { return housekeeping_.workers_make_progress(); }
 
@@ -48,7 +49,9 @@ class Engine::Impl final : public PortHost {
   std::shared_ptr<PortSlot> open_slot(PortId id, const PortSpec& spec, OpenPolicy policy);
   PortId free_port_id(const std::set<PortId>& taken) const;
   void reserve_fids(const PortSlots& slots);
-  std::unique_ptr<Revision> compile(const PortSlots& slots, const Assignment& assignment);
+  std::unique_ptr<Revision> compile(const PortSlots& slots, const Assignment& assignment,
+                                    const Routing& routing);
+  Routing plan_routes(const PortSlots& slots);
   void publish(const PortSlots& slots, const Assignment& assignment);
   void settle(const PortSlots& old_slots, const PortSlots& next_slots);
   void add_static_entries(const Port& port);
@@ -59,9 +62,13 @@ class Engine::Impl final : public PortHost {
   const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
   Eal eal_;
   Fdb fdb_;
+  NextHopTable next_hops_;
   Publisher publisher_;
   std::atomic<uint32_t> clock_seconds_{1};
   std::vector<std::unique_ptr<Worker>> workers_;
+
+  RoutePlanner planner_;  // configuration thread
+  Nodes nodes_;           // configuration thread
 
   // Written by the configuration thread under the lock, read by listings under it.
   mutable std::mutex mutex_;
@@ -72,6 +79,7 @@ class Engine::Impl final : public PortHost {
   // Figures that a former port of the same id has left behind, so that a new one starts at 0.
   std::map<PortId, PortFigures> baseline_;
 
+  Underlay underlay_;  // housekeeping thread
   Housekeeping housekeeping_;
 };
 

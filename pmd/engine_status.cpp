@@ -122,6 +122,15 @@ std::vector<FdbEntry> Engine::Impl::fdb(const FdbFilter& filter, size_t limit) c
   return entries;
 }
 
+std::vector<NeighbourStatus> Engine::Impl::neighbours() {
+  std::vector<NeighbourStatus> list;
+  housekeeping_.run([&] {
+    for (const Underlay::Neighbour& neighbour : underlay_.neighbours(clock_seconds_))
+      list.push_back({neighbour.ip, neighbour.mac, neighbour.age_seconds, neighbour.next_hops});
+  });
+  return list;
+}
+
 size_t Engine::Impl::flush_fdb(const FdbFilter& filter) {
   size_t removed = 0;
   PortId port = kNoPort;

@@ -28,11 +28,14 @@ std::chrono::seconds round_of(uint32_t aging_seconds) {
 }  // namespace
 
 Housekeeping::Housekeeping(Fdb& fdb, uint32_t aging_seconds, std::vector<std::unique_ptr<Worker>>& workers,
-                           std::atomic<uint32_t>& clock_seconds)
+                           std::atomic<uint32_t>& clock_seconds, Underlay& underlay,
+                           const Publisher& publisher)
     : fdb_(fdb),
       aging_pace_(fdb.bucket_count(), round_of(aging_seconds), kTick),
       workers_(workers),
       clock_seconds_(clock_seconds),
+      underlay_(underlay),
+      publisher_(publisher),
       counters_(std::make_unique<PortCounterTable>()),
       last_totals_(workers.size()),
       stalled_seconds_(workers.size()),
@@ -84,6 +87,7 @@ void Housekeeping::loop() {
     run_commands(lock);
     lock.unlock();
     tick = drain_learned() > kManyLearned ? kShortTick : kTick;
+    drain_heard();
     const auto now = Clock::now();
     if (now >= next_second) {
       next_second = now + std::chrono::seconds(1);
@@ -114,7 +118,20 @@ size_t Housekeeping::drain_learned() {
   return stored;
 }
 
+void Housekeeping::drain_heard() {
+  std::vector<NextHopTable::Replaced> replaced;
+  for (const auto& worker : workers_) {
+    HeardEvent event;
+    for (size_t n = 0; n < HeardRing::kSize && worker->heard().pop(event); ++n)
+      for (auto& entry : underlay_.heard(event.ip, event.mac, clock_seconds_))
+        replaced.push_back(std::move(entry));
+  }
+  if (!replaced.empty()) publisher_.synchronize();
+}
+
 void Housekeeping::every_second() {
+  if (const auto replaced = underlay_.every_second(clock_seconds_); !replaced.empty())
+    publisher_.synchronize();
   for (Port* port : ports_) port->maintain();
   sample_workers();
 }

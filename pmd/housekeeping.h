@@ -14,6 +14,8 @@
 #include <vector>
 
 #include "pmd/aging_pace.h"
+#include "pmd/publisher.h"
+#include "pmd/underlay.h"
 #include "pmd/worker.h"
 #include "switch/fdb.h"
 
@@ -22,7 +24,7 @@ namespace podswitch {
 class Housekeeping {
  public:
   Housekeeping(Fdb& fdb, uint32_t aging_seconds, std::vector<std::unique_ptr<Worker>>& workers,
-               std::atomic<uint32_t>& clock_seconds);
+               std::atomic<uint32_t>& clock_seconds, Underlay& underlay, const Publisher& publisher);
   ~Housekeeping();
 
   // Configuration thread. Runs `work` on the housekeeping thread, between its own steps, and returns when it
@@ -50,6 +52,7 @@ class Housekeeping {
   };
   void loop();
   void run_commands(std::unique_lock<std::mutex>& lock);
+  void drain_heard();
   void every_second();
   void sample_workers();
   static Totals totals_of(const Worker& worker);
@@ -58,6 +61,8 @@ class Housekeeping {
   AgingPace aging_pace_;
   std::vector<std::unique_ptr<Worker>>& workers_;
   std::atomic<uint32_t>& clock_seconds_;
+  Underlay& underlay_;
+  const Publisher& publisher_;
   std::unique_ptr<PortCounterTable> counters_;  // reasons that this thread finds
   std::vector<Port*> ports_;
   std::vector<Totals> last_totals_;

@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::array<std::string_view, 6> kKindNames{"vhost-user", "tap",   "af-packet",
                                                      "af-xdp",     "memif", "ethdev"};
+constexpr std::array<std::string_view, 3> kRoleNames{"pod", "uplink", "host"};
 constexpr uint16_t kMaxQueues = 16;
 
 bool is_name(std::string_view name, size_t max) {
@@ -102,6 +103,33 @@ void validate_kind(const PortSpec& spec, Validator& v) {
             fmt::format("{} port has no memif id", with_article(spec.kind)));
 }
 
+bool has_two_of_a_family(const std::vector<IpAddress>& list) {
+  const auto v4 = std::count_if(list.begin(), list.end(), [](const IpAddress& ip) { return ip.is_v4(); });
+  return v4 > 1 || static_cast<long>(list.size()) - v4 > 1;
+}
+
+void validate_role(const PortSpec& spec, Validator& v) {
+  const bool is_uplink = spec.role == PortRole::Uplink;
+  v.require(spec.role == PortRole::Pod || (spec.ips.empty() && spec.pod.empty()), "role",
+            "a port to the underlay or the host belongs to no pod and has no pod's ip");
+  v.require(spec.role == PortRole::Pod || spec.vlan.mode == VlanMode::Untagged, "role",
+            "a port to the underlay or the host has no vlan or trunk");
+  v.require(is_uplink || (spec.underlay.empty() && spec.underlay_gateways.empty()), "role",
+            "only an uplink has underlay addresses and gateways");
+  v.require(!is_uplink || spec.mac.has_value(), "mac",
+            "an uplink needs the MAC that the node has in the underlay");
+  std::vector<IpAddress> own;
+  for (const PrefixedAddress& address : spec.underlay) own.push_back(address.ip);
+  v.require(!has_two_of_a_family(own), "underlay", "at most one IPv4 and one IPv6 address");
+  v.require(!has_two_of_a_family(spec.underlay_gateways), "underlay-gateway",
+            "at most one IPv4 and one IPv6 gateway");
+  for (const IpAddress& gateway : spec.underlay_gateways)
+    v.require(std::any_of(spec.underlay.begin(), spec.underlay.end(),
+                          [&](const PrefixedAddress& address) { return address.prefix().contains(gateway); }),
+              "underlay-gateway",
+              fmt::format("{} lies in the prefix of no underlay address", gateway.to_string()));
+}
+
 void validate_vlan(const VlanConfig& vlan, Validator& v) {
   const auto in_range = [](uint16_t id) { return id >= 1 && id <= 4094; };
   if (vlan.mode == VlanMode::Access)
@@ -112,6 +140,16 @@ void validate_vlan(const VlanConfig& vlan, Validator& v) {
 }
 
 }  // namespace
+
+std::string_view to_string(PortRole role) {
+  return kRoleNames[static_cast<size_t>(role)];
+}
+
+std::optional<PortRole> port_role(std::string_view text) {
+  const auto* found = std::find(kRoleNames.begin(), kRoleNames.end(), text);
+  if (found == kRoleNames.end()) return std::nullopt;
+  return static_cast<PortRole>(found - kRoleNames.begin());
+}
 
 std::string_view to_string(PortKind kind) {
   return kKindNames[static_cast<size_t>(kind)];
@@ -162,6 +200,7 @@ void validate(const PortSpec& spec, const std::string& path, std::vector<Problem
             fmt::format("{} is out of range: {} port takes 1 to {}", spec.queues, with_article(spec.kind),
                         kind.max_queues));
   validate_vlan(spec.vlan, v);
+  validate_role(spec, v);
   validate_kind(spec, v);
 }
 

@@ -11,11 +11,19 @@
 
 #include "pmd/error.h"
 #include "switch/net/address.h"
+#include "switch/net/prefix.h"
 #include "switch/snapshot.h"
 
 namespace podswitch {
 
 enum class PortKind : uint8_t { VhostUser, Tap, AfPacket, AfXdp, Memif, Ethdev };
+
+// What a port is to the switch.
+enum class PortRole : uint8_t {
+  Pod,
+  Uplink,  // to the underlay: other nodes and the outside; at most one
+  Host,    // to the node's own stack, which has the uplink's addresses; at most one
+};
 
 inline constexpr uint16_t kDefaultMtu = 1500;
 inline constexpr uint16_t kMinMtu = 68;  // RFC 791
@@ -25,8 +33,11 @@ struct PortSpec {
   std::string name;  // 1..63 of [A-Za-z0-9._-], starts with a letter or digit
   PortKind kind = PortKind::VhostUser;
   std::string network = "default";
-  std::string pod;  // NAMESPACE/NAME, or empty
-  std::string uid;  // the pod's
+  PortRole role = PortRole::Pod;
+  std::vector<PrefixedAddress> underlay;     // Uplink: the node's addresses, at most one of each family
+  std::vector<IpAddress> underlay_gateways;  // Uplink: at most one of each family
+  std::string pod;                           // NAMESPACE/NAME, or empty
+  std::string uid;                           // the pod's
   std::optional<MacAddress> mac;
   std::vector<IpAddress> ips;
   uint16_t mtu = kDefaultMtu;
@@ -54,6 +65,10 @@ struct PortSpec {
 // "vhost-user", "tap", "af-packet", "af-xdp", "memif", "ethdev".
 std::string_view to_string(PortKind kind);
 std::optional<PortKind> port_kind(std::string_view text);
+
+// "pod", "uplink", "host".
+std::string_view to_string(PortRole role);
+std::optional<PortRole> port_role(std::string_view text);
 
 struct KindLimits {
   uint16_t max_mtu;

@@ -87,7 +87,6 @@ void Transmitter::hand_on(Burst& burst, const WorkerView& view, const Snapshot& 
   if (dropped_count != 0) rte_pktmbuf_free_bulk(dropped.data(), dropped_count);
 }
 
-// At most kBurstSize packets.
 void Transmitter::add(PortId out, rte_mbuf** packets, uint16_t count, const WorkerView& view) noexcept {
   Batch& batch = (*batches_)[out];
   if (batch.count == 0) {

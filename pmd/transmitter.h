@@ -23,6 +23,8 @@ class Transmitter {
   // its batch to be full.
   void hand_on(Burst& burst, const WorkerView& view, const Snapshot& snapshot) noexcept;
   void flush(const WorkerView& view) noexcept;
+  // Takes at most kBurstSize packets for one port; they wait as above.
+  void add(PortId out, rte_mbuf** packets, uint16_t count, const WorkerView& view) noexcept;
 
  private:
   struct Batch {
@@ -30,7 +32,6 @@ class Transmitter {
     std::array<rte_mbuf*, kBurstSize> packets;
   };
 
-  void add(PortId out, rte_mbuf** packets, uint16_t count, const WorkerView& view) noexcept;
   void forget(PortId out) noexcept;
   void flood(rte_mbuf* packet, const PacketMeta& meta, const WorkerView& view,
              const Snapshot& snapshot) noexcept;

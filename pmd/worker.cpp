@@ -20,15 +20,34 @@ Worker::Worker(const Setup& setup)
     : setup_(setup),
       counters_(std::make_unique<PortCounterTable>()),
       learned_(std::make_unique<LearnRing>()),
+      heard_(std::make_unique<HeardRing>()),
+      injected_(std::make_unique<InjectRing>()),
       transmitter_(setup.pool, *counters_),
       spin_cycles_(rte_get_tsc_hz() / 1'000'000 * kSpinMicroseconds) {
   local_.fdb = &setup_.fdb;
   local_.ports = counters_.get();
   local_.learned = learned_.get();
+  local_.heard = heard_.get();
 }
 
 Worker::~Worker() {
   stop();
+  for (Injected injected; injected_->pop(injected);) rte_pktmbuf_free(injected.packet);
+}
+
+void Worker::inject(PortId port, rte_mbuf* packet) {
+  packet->port = port;
+  if (injected_->push({packet, port}))
+    wake();
+  else
+    rte_pktmbuf_free(packet);
+}
+
+uint32_t Worker::send_injected(const WorkerView& view) noexcept {
+  uint32_t count = 0;
+  for (Injected injected; count < kBurstSize && injected_->pop(injected); ++count)
+    transmitter_.add(injected.port, &injected.packet, 1, view);
+  return count;
 }
 
 void Worker::start() {
@@ -66,8 +85,10 @@ void Worker::run() {
 uint32_t Worker::poll_once(const Revision& revision) noexcept {
   const WorkerView& view = revision.workers[setup_.index];
   local_.now_seconds = setup_.clock_seconds.load(std::memory_order_relaxed);
-  const uint32_t total = view.order->round(
-      [&](uint16_t queue) noexcept { return poll(view.queues[queue], view, *revision.snapshot); });
+  const uint32_t injected = send_injected(view);
+  const uint32_t total = injected + view.order->round([&](uint16_t queue) noexcept {
+    return poll(view.queues[queue], view, *revision.snapshot);
+  });
   if (total != 0) transmitter_.flush(view);
   return total;
 }

@@ -51,12 +51,17 @@ class Worker {
   PortCounterTable& counters() { return *counters_; }
   uint64_t learn_queue_full() const { return local_.learn_queue_full.get(); }
   LearnRing& learned() { return *learned_; }  // housekeeping thread pops
+  HeardRing& heard() { return *heard_; }      // housekeeping thread pops
+  // Housekeeping thread: has the worker send a packet that the switch itself made; frees it when too many
+  // wait.
+  void inject(PortId port, rte_mbuf* packet);
   bool is_asleep() const { return sleeper_.is_asleep(); }
 
  private:
   void run();
   uint32_t poll_once(const Revision& revision) noexcept;
   uint32_t poll(const RxQueue& rx, const WorkerView& view, const Snapshot& snapshot) noexcept;
+  uint32_t send_injected(const WorkerView& view) noexcept;
   void account(uint32_t packets) noexcept;
   uint64_t lap() noexcept;
   void rest(const Revision& revision) noexcept;
@@ -65,6 +70,13 @@ class Worker {
   const Setup setup_;
   std::unique_ptr<PortCounterTable> counters_;
   std::unique_ptr<LearnRing> learned_;
+  std::unique_ptr<HeardRing> heard_;
+  struct Injected {
+    rte_mbuf* packet;
+    PortId port;
+  };
+  using InjectRing = SpscRing<Injected, 8192>;
+  std::unique_ptr<InjectRing> injected_;
   Local local_;
   Transmitter transmitter_;
   Sleeper sleeper_;

@@ -20,6 +20,7 @@ inline constexpr uint16_t kBurstSize = 32;
 
 enum class Verdict : uint8_t {
   Undecided,
+  Route,    // sent to the switch's own MAC: the route stage decides
   Forward,  // to meta.out_port
   Flood,    // to every other member of meta.fid
   Drop,     // because of meta.reason
@@ -49,6 +50,7 @@ static_assert(sizeof(PacketMeta) == 32);
 struct Burst {
   PortId in_port = kNoPort;
   uint16_t count = 0;
+  uint16_t to_route = 0;  // how many have, or had, Verdict::Route
   std::array<rte_mbuf*, kBurstSize> packets;
   std::array<PacketMeta, kBurstSize> meta;
   // Of meta's FDB keys; beside it, because a wider PacketMeta costs every packet.

@@ -2,12 +2,15 @@
 // What the stages of one worker may write: its counters, and what it learned. Owned by the worker.
 #pragma once
 
+#include <rte_cycles.h>
+
 #include <array>
 #include <cstdint>
 
 #include "switch/burst.h"
 #include "switch/counters.h"
 #include "switch/fdb.h"
+#include "switch/icmp_limiter.h"
 #include "switch/spsc_ring.h"
 
 namespace podswitch {
@@ -19,6 +22,13 @@ struct LearnEvent {
 };
 using LearnRing = SpscRing<LearnEvent, 8192>;
 
+// "This address of the underlay has that MAC": posted by a worker, read by the housekeeping thread.
+struct HeardEvent {
+  IpAddress ip;
+  MacAddress mac;
+};
+using HeardRing = SpscRing<HeardEvent, 1024>;
+
 struct Local {
   Fdb* fdb = nullptr;
   PortCounterTable* ports = nullptr;
@@ -28,6 +38,9 @@ struct Local {
   // housekeeping thread has written the table. Forgotten once a second.
   std::array<uint64_t, 256> posted{};
   uint32_t posted_second = 0;
+  IcmpLimiter icmp_limiter{{}, rte_get_tsc_hz()};
+  HeardRing* heard = nullptr;
+  Counter heard_full;        // events lost
   Counter learn_queue_full;  // events lost: the packet floods, and its next one posts again
 };
 

@@ -7,9 +7,12 @@ namespace podswitch {
 
 void run_pipeline(Burst& burst, const Snapshot& snapshot, Local& local) noexcept {
   stages::parse(burst, snapshot, local);
+  stages::decapsulate(burst, snapshot, local);
+  stages::listen(burst, snapshot, local);
   stages::guard(burst, snapshot, local);
   stages::learn(burst, snapshot, local);
   stages::answer(burst, snapshot, local);
+  stages::route(burst, snapshot, local);
   stages::forward(burst, snapshot, local);
   stages::rewrite(burst, snapshot, local);
 }

@@ -76,6 +76,7 @@ void add_port(Snapshot& snapshot, const BridgePort& port, const std::vector<Fid>
   view.vlan_mode = port.vlan.mode;
   view.owns_mac = port.mac.has_value() && !port.allow_spoofing;
   view.allow_spoofing = port.allow_spoofing;
+  view.is_uplink = port.is_uplink;
   view.mtu = port.mtu;
   if (auto guard = make_guard(port)) {
     view.guard = guard.get();
@@ -93,10 +94,45 @@ void add_port(Snapshot& snapshot, const BridgePort& port, const std::vector<Fid>
   snapshot.trunk_tables.push_back(std::move(table));
 }
 
+AddressTable addresses_under(Fid fid, const std::vector<IpAddress>& addresses) {
+  std::vector<std::tuple<Fid, IpAddress, AddressTable::Owner>> entries;
+  for (const IpAddress& ip : addresses) entries.emplace_back(fid, ip, AddressTable::Owner{{}, kNoPort});
+  AddressTable table;
+  table.build(entries);
+  return table;
+}
+
+void add_tunnel(TunnelView& view, const Routing::Tunnel& tunnel, FidMap& fids) {
+  view.enabled = true;
+  view.encapsulation = tunnel.encapsulation;
+  view.udp_port = tunnel.udp_port;
+  view.vni = tunnel.vni;
+  view.fid = fids.get(tunnel.network, 0);
+  view.underlay = fids.get(tunnel.underlay, 0);
+  view.vtep_mac = tunnel.vtep_mac.as_u64();
+  view.uplink_mac = tunnel.uplink_mac.as_u64();
+  view.own_vteps = addresses_under(view.underlay, tunnel.own_vteps);
+  view.vteps = addresses_under(view.underlay, tunnel.vteps);
+}
+
+void add_routing(Snapshot& snapshot, const Gateway& gateway, const Routing& routing, FidMap& fids) {
+  snapshot.next_hops = routing.next_hops;
+  if (routing.tunnel) add_tunnel(snapshot.tunnel, *routing.tunnel, fids);
+  snapshot.fids.resize(fids.size());
+  for (Fid fid = 0; fid < snapshot.fids.size(); ++fid)
+    if (const auto table = routing.tables.find(fids.name(fid).first); table != routing.tables.end())
+      snapshot.fids[fid].routes = table->second.get();
+  for (const auto& [network, table] : routing.tables) snapshot.tables.push_back(table);
+  for (const IpAddress& ip : gateway.ips) {
+    if (ip.is_v4() && !snapshot.icmp_source_v4) snapshot.icmp_source_v4 = ip;
+    if (!ip.is_v4() && !snapshot.icmp_source_v6) snapshot.icmp_source_v6 = ip;
+  }
+}
+
 }  // namespace
 
 std::unique_ptr<Snapshot> compile_snapshot(const std::vector<BridgePort>& ports, const Gateway& gateway,
-                                           FidMap& fids) {
+                                           const Routing& routing, FidMap& fids) {
   auto snapshot = std::make_unique<Snapshot>();
   snapshot->gateway_mac = gateway.mac;
   snapshot->has_gateway = !gateway.ips.empty();
@@ -120,6 +156,7 @@ std::unique_ptr<Snapshot> compile_snapshot(const std::vector<BridgePort>& ports,
     for (const IpAddress& ip : gateway.ips)
       addresses.emplace_back(fid, ip, AddressTable::Owner{gateway.mac, kNoPort});
   snapshot->addresses.build(addresses);
+  add_routing(*snapshot, gateway, routing, fids);
   return snapshot;
 }
 

@@ -17,7 +17,9 @@
 #include <vector>
 
 #include "switch/ids.h"
+#include "switch/lpm.h"
 #include "switch/net/address.h"
+#include "switch/next_hop.h"
 
 namespace podswitch {
 
@@ -54,6 +56,7 @@ struct BridgePort {
   std::vector<IpAddress> ips = {};
   uint16_t mtu = 1500;  // bytes of layer 3
   bool allow_spoofing = false;
+  bool is_uplink = false;
 };
 
 // What a port with addresses may send from.
@@ -69,6 +72,7 @@ struct PortView {
   VlanMode vlan_mode = VlanMode::Untagged;
   bool owns_mac = false;  // all its frames carry its one static MAC, so there is nothing to learn
   bool allow_spoofing = false;
+  bool is_uplink = false;
   Fid fid = kNoFid;  // Untagged and Access
   uint16_t mtu = 0;
   const Guard* guard = nullptr;     // nullptr: not guarded
@@ -77,7 +81,8 @@ struct PortView {
 static_assert(sizeof(PortView) <= 32);
 
 struct FidView {
-  uint16_t vlan = 0;  // the tag that trunk members see
+  uint16_t vlan = 0;            // the tag that trunk members see
+  const Lpm* routes = nullptr;  // of the network; nullptr: it has none
   std::vector<PortId> members;
 };
 
@@ -103,6 +108,20 @@ class AddressTable {
   size_t size_ = 0;
 };
 
+// How packets come out of tunnels on this node.
+struct TunnelView {
+  bool enabled = false;
+  net::Encapsulation encapsulation = net::Encapsulation::Vxlan;
+  uint16_t udp_port = 0;
+  uint32_t vni = 0;
+  Fid fid = kNoFid;       // of the network that the VNI stands for
+  Fid underlay = kNoFid;  // what `vteps` and `own_vteps` are kept under
+  uint64_t vtep_mac = 0;  // inner destination of what is for us
+  uint64_t uplink_mac = 0;
+  AddressTable own_vteps;  // where our tunnels end
+  AddressTable vteps;      // where the other nodes' do
+};
+
 struct Snapshot {
   MacAddress gateway_mac;    // the switch's own
   bool has_gateway = false;  // some gateway address is configured
@@ -110,6 +129,11 @@ struct Snapshot {
   std::vector<PortView> ports;  // kMaxPorts of them, by PortId
   std::vector<FidView> fids;    // by Fid
   AddressTable addresses;
+  const NextHopTable* next_hops = nullptr;  // what routes name; outlives the snapshot
+  std::optional<IpAddress> icmp_source_v4;  // of errors about packets that are routed
+  std::optional<IpAddress> icmp_source_v6;
+  TunnelView tunnel;
+  std::vector<std::shared_ptr<const Lpm>> tables;  // what FidView points into
   // What PortView points into.
   std::vector<std::unique_ptr<Guard>> guards;
   std::vector<std::unique_ptr<std::array<Fid, kVlanCount>>> trunk_tables;
@@ -143,8 +167,24 @@ struct Gateway {
   std::vector<IpAddress> ips;
 };
 
+// Where routed packets go, as the configuration thread describes it to the compiler.
+struct Routing {
+  const NextHopTable* next_hops = nullptr;
+  std::map<std::string, std::shared_ptr<const Lpm>> tables;  // by network
+  struct Tunnel {
+    net::Encapsulation encapsulation = net::Encapsulation::Vxlan;
+    uint16_t udp_port = 0;
+    uint32_t vni = 0;
+    MacAddress vtep_mac, uplink_mac;
+    std::string network;   // that the VNI stands for
+    std::string underlay;  // the network of the uplink
+    std::vector<IpAddress> own_vteps, vteps;
+  };
+  std::optional<Tunnel> tunnel;
+};
+
 // Configuration thread. Ports' ids are unique and below kMaxPorts.
 std::unique_ptr<Snapshot> compile_snapshot(const std::vector<BridgePort>& ports, const Gateway& gateway,
-                                           FidMap& fids);
+                                           const Routing& routing, FidMap& fids);
 
 }  // namespace podswitch

@@ -40,6 +40,7 @@ class DaemonCommands final : public Commands {
   Answer node_show(const Call& call) override;
   Answer get_nodes(const Call& call) override;
   Answer fdb_list(const Call& call) override;
+  Answer neighbour_list(const Call& call) override;
   Answer fdb_flush(const Call& call) override;
   Answer worker_list(const Call& call) override;
   Answer worker_assign(const Call& call) override;

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 #include <linux/ethtool.h>
+#include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <sys/ioctl.h>
@@ -152,6 +153,34 @@ UplinkPlan plan_uplink(const UplinkRequest& request) {
   return plan;
 }
 
+namespace {
+
+// Where tunnels end, and the way to outside addresses: the first address of each family, and the default
+// route's gateway if it lies in the same prefix.
+void describe_underlay(const Belongings& belongings, nlohmann::json& port) {
+  std::vector<std::string> addresses, gateways;
+  for (const bool is_v4 : {true, false}) {
+    const auto own = std::find_if(
+        belongings.addresses.begin(), belongings.addresses.end(), [&](const InterfaceAddress& address) {
+          return address.address.is_v4() == is_v4 && address.scope == RT_SCOPE_UNIVERSE;
+        });
+    if (own == belongings.addresses.end()) continue;
+    const PrefixedAddress mine{own->address, own->length};
+    addresses.push_back(mine.to_string());
+    for (const KernelRoute& route : belongings.routes) {
+      const bool is_default = route.destination.length == 0 && route.destination.is_v4() == is_v4;
+      if (!is_default || route.hops.empty() || !route.hops.front().gateway) continue;
+      if (!mine.prefix().contains(*route.hops.front().gateway)) continue;
+      gateways.push_back(route.hops.front().gateway->to_string());
+      break;
+    }
+  }
+  port["underlay"] = addresses;
+  port["underlay-gateway"] = gateways;
+}
+
+}  // namespace
+
 nlohmann::json uplink_port(const UplinkPlan& plan) {
   const UplinkState& state = plan.state;
   nlohmann::json port{{"name", kUplinkPort},
@@ -164,7 +193,13 @@ nlohmann::json uplink_port(const UplinkPlan& plan) {
     port["device"] = plan.device;
   else
     port["ifname"] = state.nic;
-  if (state.vlan != 0) port["trunk"] = fmt::format("{}", state.vlan);
+  if (state.vlan != 0) {
+    port["trunk"] = fmt::format("{}", state.vlan);
+    return port;
+  }
+  port["role"] = "uplink";
+  port["mac"] = state.mac.to_string();
+  describe_underlay(state.belongings, port);
   return port;
 }
 
@@ -177,7 +212,10 @@ nlohmann::json host_port(const UplinkState& state) {
                       {"mtu", fmt::format("{}", state.mtu)},
                       {"queues", fmt::format("{}", state.queues)},
                       {"allow-spoofing", "true"}};
-  if (state.vlan != 0) port["vlan"] = fmt::format("{}", state.vlan);
+  if (state.vlan != 0)
+    port["vlan"] = fmt::format("{}", state.vlan);
+  else
+    port["role"] = "host";
   return port;
 }
 

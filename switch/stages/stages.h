@@ -14,6 +14,12 @@ namespace podswitch::stages {
 // switch/offload.h).
 void parse(Burst& burst, const Snapshot& snapshot, Local& local) noexcept;
 
+// Uplinks: takes packets out of the tunnels that end here; what comes out is to be routed.
+void decapsulate(Burst& burst, const Snapshot& snapshot, Local& local) noexcept;
+
+// Uplinks: posts who says to have which address in the underlay.
+void listen(Burst& burst, const Snapshot& snapshot, Local& local) noexcept;
+
 // Drops what a port with addresses may not send.
 void guard(Burst& burst, const Snapshot& snapshot, Local& local) noexcept;
 
@@ -21,7 +27,11 @@ void guard(Burst& burst, const Snapshot& snapshot, Local& local) noexcept;
 void learn(Burst& burst, const Snapshot& snapshot, Local& local) noexcept;
 
 // Answers ARP requests, neighbour solicitations and pings that the switch knows the answer to, in place.
+// Other IP packets to the switch's own MAC are to be routed.
 void answer(Burst& burst, const Snapshot& snapshot, Local& local) noexcept;
+
+// Finds the next hop of what is to be routed, answers with ICMP errors, encapsulates.
+void route(Burst& burst, const Snapshot& snapshot, Local& local) noexcept;
 
 // Chooses the egress port, or floods.
 void forward(Burst& burst, const Snapshot& snapshot, Local& local) noexcept;

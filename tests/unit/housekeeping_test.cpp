@@ -18,7 +18,8 @@ class HousekeepingTest : public testing::Test {
       : fdb_(options), publisher_(1) {
     workers_.push_back(std::make_unique<Worker>(
         Worker::Setup{0, 0, IdlePolicy::Adaptive, publisher_, fdb_, test::packet_pool(), clock_}));
-    housekeeping_ = std::make_unique<Housekeeping>(fdb_, options.aging_seconds, workers_, clock_);
+    housekeeping_ =
+        std::make_unique<Housekeeping>(fdb_, options.aging_seconds, workers_, clock_, underlay_, publisher_);
   }
   void learn(uint64_t mac, PortId port) {
     ASSERT_TRUE(workers_[0]->learned().push({fdb_key(mac << 8 | 0x02, 1), port}));
@@ -34,6 +35,8 @@ class HousekeepingTest : public testing::Test {
   Publisher publisher_;
   std::atomic<uint32_t> clock_{1};
   std::vector<std::unique_ptr<Worker>> workers_;
+  NextHopTable next_hops_;
+  Underlay underlay_{next_hops_, test::packet_pool(), [](PortId, rte_mbuf*) {}};
   std::unique_ptr<Housekeeping> housekeeping_;
 };
 

@@ -11,17 +11,20 @@ std::string Outcome::verdict() const {
       return "flood";
     case Verdict::Drop:
       return std::string(info(meta.reason).name);
+    case Verdict::Route:
+      return "route";
     case Verdict::Undecided:
       break;
   }
   return "undecided";
 }
 
-Rig::Rig(const std::vector<BridgePort>& ports, const Gateway& gateway)
-    : snapshot_(compile_snapshot(ports, gateway, fids_)) {
+Rig::Rig(const std::vector<BridgePort>& ports, const Gateway& gateway, const Routing& routing)
+    : snapshot_(compile_snapshot(ports, gateway, routing, fids_)) {
   local_.fdb = &fdb_;
   local_.ports = counters_.get();
   local_.learned = &learned_;
+  local_.heard = &heard_;
   local_.now_seconds = 1;
   for (const BridgePort& port : ports) {
     if (!port.mac) continue;
@@ -47,6 +50,16 @@ Outcome Rig::send(PortId in, PacketPtr packet, Stage stage) {
     stage(burst, *snapshot_, local_);
   }
   return {std::move(packet), burst.meta[0]};
+}
+
+uint64_t Rig::counted(PortId port, DropReason reason) const {
+  return (*counters_)[port].reasons[static_cast<size_t>(reason)].get();
+}
+
+std::vector<HeardEvent> Rig::heard() {
+  std::vector<HeardEvent> events;
+  for (HeardEvent event; heard_.pop(event);) events.push_back(event);
+  return events;
 }
 
 void Rig::apply_learned() {

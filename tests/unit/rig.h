@@ -24,7 +24,8 @@ class Rig {
  public:
   using Stage = void (*)(Burst&, const Snapshot&, Local&) noexcept;
 
-  explicit Rig(const std::vector<BridgePort>& ports, const Gateway& gateway = {});
+  explicit Rig(const std::vector<BridgePort>& ports, const Gateway& gateway = {},
+               const Routing& routing = {});
 
   // Through parse and `stage`; without a stage, through the whole pipeline.
   Outcome send(PortId in, const Packet& packet, Stage stage = nullptr);
@@ -34,6 +35,8 @@ class Rig {
 
   const Snapshot& snapshot() const { return *snapshot_; }
   Fdb& fdb() { return fdb_; }
+  uint64_t counted(PortId port, DropReason reason) const;
+  std::vector<HeardEvent> heard();  // since the last call
 
  private:
   FidMap fids_;
@@ -41,6 +44,7 @@ class Rig {
   Fdb fdb_{{.capacity = 64, .port_limit = 10, .aging_seconds = 300}};
   std::unique_ptr<PortCounterTable> counters_ = std::make_unique<PortCounterTable>();
   LearnRing learned_;
+  HeardRing heard_;
   Local local_;
 };
 

@@ -22,7 +22,7 @@ class TransmitterTest : public testing::Test {
     std::vector<BridgePort> ports{{.id = 0}, {.id = 1}, {.id = 2}};
     for (BridgePort& port : ports) port.vlan = {VlanMode::Access, 7, {}};
     ports[2].vlan = {VlanMode::Trunk, 0, {7}};
-    snapshot_ = compile_snapshot(ports, {}, fids_);
+    snapshot_ = compile_snapshot(ports, {}, {}, fids_);
     view_.routes.resize(kMaxPorts);
     for (FakePort* port : {&a_, &b_, &c_}) view_.routes[port->id()] = {port, nullptr, 0};
   }

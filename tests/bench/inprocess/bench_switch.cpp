@@ -98,7 +98,7 @@ std::unique_ptr<Revision> BenchSwitch::compile(const std::vector<bool>& active) 
   revision->number = ++revision_;
   std::vector<BridgePort> ports;
   for_each_slot([&](const PortSlot& slot) { ports.push_back(bridge_port(*slot.port)); });
-  revision->snapshot = compile_snapshot(ports, {}, fids_);
+  revision->snapshot = compile_snapshot(ports, {}, {}, fids_);
   revision->workers.resize(workers_.size());
   for (size_t worker = 0; worker < workers_.size(); ++worker) {
     WorkerView& view = revision->workers[worker];

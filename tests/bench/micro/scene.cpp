@@ -96,7 +96,7 @@ test::Packet Scene::udp_frame() {
 
 Scene::Scene(const Setup& setup)
     : addresses_(Addresses::of(setup.macs)),
-      snapshot_(compile_snapshot(setup.ports, setup.gateway, fids_)),
+      snapshot_(compile_snapshot(setup.ports, setup.gateway, {}, fids_)),
       counters_(std::make_unique<PortCounterTable>()),
       learned_(std::make_unique<LearnRing>()),
       receive_flags_(setup.receive_flags) {

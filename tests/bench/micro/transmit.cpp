@@ -45,7 +45,7 @@ class Rig {
       : counters_(std::make_unique<PortCounterTable>()), transmitter_(test::packet_pool(), *counters_) {
     std::vector<BridgePort> described;
     for (PortId id = 0; id <= ports; ++id) described.push_back(port(id));
-    snapshot_ = compile_snapshot(described, {}, fids_);
+    snapshot_ = compile_snapshot(described, {}, {}, fids_);
     view_.routes.resize(kMaxPorts);
     for (PortId id = 1; id <= ports; ++id) {
       ports_.push_back(std::make_unique<KeepingPort>(id, host_));

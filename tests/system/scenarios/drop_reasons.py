@@ -93,8 +93,10 @@ def frames_to_places_that_are_not(world):
     gateway = stage.switch.cli("status")["gateway_mac"]
     add_port(stage.switch, "ghost", type="vhost-user", path=world.path("ghost.sock"), mac="02:00:00:00:00:0c")
     stage.drops("port_down", udp(to="02:00:00:00:00:0c"))
-    stage.drops("gateway_not_routed", udp(to=gateway, dst="1.1.1.1"),
-                Ether(src=A, dst=gateway) / IP(src="10.10.0.1", dst="10.10.0.254") / TCP(dport=80))
+    stage.drops("route_none", udp(to=gateway, dst="1.1.1.1"))
+    stage.drops("route_invalid", udp(to=gateway, dst="127.0.0.1"), udp(to=gateway, dst="224.0.0.1"))
+    stage.drops("ttl_expired", udp(to=gateway, ttl=1))
+    stage.drops("gateway_not_routed", Ether(src=A, dst=gateway) / IP(src="10.10.0.1", dst="10.10.0.254") / TCP(dport=80))
     stage.drops("reserved_group", udp(to="01:80:c2:00:00:0e"))
     stage.drops("same_port", udp(to=A))
 

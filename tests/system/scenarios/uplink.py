@@ -407,9 +407,12 @@ def ports_of_the_config_file_stay(world):
     node = Node(world, start=False)
     config = world.path("podswitch.conf")
     with open(config, "w") as file:
-        file.write("[port.uplink]\ntype=af-packet\nifname=eth0\nnetwork=underlay\nallow-spoofing=true\n"
-                   f"[port.host]\ntype=tap\nifname={HOST}\nnetwork=underlay\nallow-spoofing=true\n"
-                   f"mac={node.inside.mac('eth0')}\n")
+        mac = node.inside.mac("eth0")
+        file.write("[port.uplink]\ntype=af-packet\nifname=eth0\nnetwork=underlay\nallow-spoofing=true\nrole=uplink\n"
+                   "underlay=10.80.0.2/24,fd00:80::2/64\nunderlay-gateway=10.80.0.1,fd00:80::1\n"
+                   f"mac={mac}\n"
+                   f"[port.host]\ntype=tap\nifname={HOST}\nnetwork=underlay\nallow-spoofing=true\nrole=host\n"
+                   f"mac={mac}\n")
     node.switch.arguments += ["--config", config]
     node.switch.start()
     session = node.session(socket.AF_INET, BEYOND)

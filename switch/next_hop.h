@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where a routed packet goes next: a pod's port, another node's tunnel end, a host in the underlay. One table
+// for the switch, changed in place, so that a neighbour's new MAC touches neither routes nor flows: those
+// name a next hop by its number. An entry is immutable; a change puts another one in its place, and the old
+// one is freed after a grace period.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+
+#include "switch/encap.h"
+#include "switch/ids.h"
+
+namespace podswitch {
+
+using NextHopId = uint32_t;  // below kMaxNextHops
+inline constexpr NextHopId kMaxNextHops = 1 << 16;
+
+struct NextHop {
+  enum class Kind : uint8_t {
+    None,         // nobody's number: what names it is about to go
+    Unreachable,  // the route says that there is nobody
+    Self,         // the gateway: nothing listens there
+    Pod,          // a port of this node
+    Host,         // the node's own stack
+    Underlay,     // out of the uplink as it is
+    Tunnel,       // encapsulated, then out of the uplink
+    Unresolved,   // Underlay or Tunnel, and the underlay's MAC is not known
+  };
+  Kind kind = Kind::None;
+  PortId port = kNoPort;
+  Fid fid = kNoFid;                // at the egress port
+  uint16_t mtu = 0;                // bytes of layer 3 that fit, encapsulation taken off
+  std::array<uint8_t, 12> macs{};  // destination and source, for all but Tunnel
+  TunnelTemplate tunnel{};         // Tunnel
+};
+
+class NextHopTable {
+ public:
+  NextHopTable() : entries_(std::make_unique<std::array<std::atomic<const NextHop*>, kMaxNextHops>>()) {
+    for (auto& entry : *entries_) entry.store(&kNone, std::memory_order_relaxed);
+  }
+  ~NextHopTable() {
+    for (NextHopId id = 0; id < kMaxNextHops; ++id) set(id, nullptr).reset();
+  }
+  NextHopTable(const NextHopTable&) = delete;
+  NextHopTable& operator=(const NextHopTable&) = delete;
+
+  // Worker: valid until it reports quiescent.
+  const NextHop& operator[](NextHopId id) const noexcept {
+    return *(*entries_)[id].load(std::memory_order_acquire);
+  }
+
+  using Replaced = std::unique_ptr<const NextHop>;
+  // One writer at a time. The replaced entry, if there was one, may be freed after a grace period.
+  [[nodiscard]] Replaced set(NextHopId id, std::unique_ptr<const NextHop> next) {
+    const NextHop* old = (*entries_)[id].exchange(next == nullptr ? &kNone : next.release());
+    return Replaced(old == &kNone ? nullptr : old);
+  }
+
+ private:
+  static constexpr NextHop kNone{};
+  std::unique_ptr<std::array<std::atomic<const NextHop*>, kMaxNextHops>> entries_;
+};
+
+}  // namespace podswitch

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+// Routing (RFC 1812 section 5.2, RFC 8200): what was sent to the switch's own MAC goes to the next hop of the
+// longest prefix that holds its destination.
+#include <rte_cycles.h>
+
+#include "switch/icmp_error.h"
+#include "switch/net/checksum.h"
+#include "switch/net/headers.h"
+#include "switch/net/l3.h"
+#include "switch/net/mbuf_view.h"
+#include "switch/net/ttl.h"
+#include "switch/stages/next_hop.h"
+#include "switch/stages/stages.h"
+
+namespace podswitch::stages {
+namespace {
+
+// Never routed: 0/8, loopback, link-local (RFC 3927 section 2.6.2), group addresses and what is above them.
+bool is_routable(const Ipv4Address& ip) noexcept {
+  return ip.bytes[0] != 0 && ip.bytes[0] != 127 && ip.bytes[0] < 224 &&
+         !(ip.bytes[0] == 169 && ip.bytes[1] == 254);
+}
+bool is_routable(const Ipv6Address& ip) noexcept {
+  static constexpr Ipv6Address kLoopback{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}};
+  return !ip.is_unspecified() && !ip.is_multicast() && !ip.is_link_local() && ip != kLoopback;
+}
+
+class Router {
+ public:
+  Router(const Burst& burst, const Snapshot& snapshot, Local& local) noexcept
+      : in_(burst.in_port),
+        snapshot_(snapshot),
+        local_(local),
+        from_underlay_(snapshot.ports[burst.in_port].is_uplink) {}
+
+  void route(rte_mbuf& packet, PacketMeta& meta) noexcept {
+    const auto l3 = net::inspect_l3(packet, meta.ether_type, meta.l3_offset);
+    if (!l3) return meta.drop(DropReason::Malformed);
+    if (meta.ether_type == net::kEtherTypeIpv4)
+      route_v4(packet, meta, *l3);
+    else
+      route_v6(packet, meta, *l3);
+  }
+
+ private:
+  void route_v4(rte_mbuf& packet, PacketMeta& meta, const net::L3& l3) noexcept {
+    auto& ip = *net::header_at<net::Ipv4Header>(packet, meta.l3_offset);
+    constexpr net::Sum kRight = 0xffff;
+    if (!is_routable(ip.source) || !is_routable(ip.destination) ||
+        net::sum_bytes(&ip, (ip.version_ihl & 0xf) * 4u) != kRight)
+      return meta.drop(DropReason::RouteInvalid);
+    if (ip.ttl <= 1) return fail(packet, meta, DropReason::TtlExpired, IcmpError::TimeExceeded);
+    const NextHop* hop = find(meta.fid, ip.destination);
+    if (hop == nullptr || !leads_on(*hop)) return refuse(packet, meta, hop);
+    if (!fits_hop(packet, l3, meta, hop->mtu))
+      return fail(packet, meta, DropReason::MtuExceeded, IcmpError::TooBig, hop->mtu);
+    (void)net::decrement_ttl(ip);  // seen to be above 1
+    send(packet, meta, l3, *hop);
+  }
+
+  void route_v6(rte_mbuf& packet, PacketMeta& meta, const net::L3& l3) noexcept {
+    auto& ip = *net::header_at<net::Ipv6Header>(packet, meta.l3_offset);
+    if (!is_routable(ip.source) || !is_routable(ip.destination)) return meta.drop(DropReason::RouteInvalid);
+    if (ip.hop_limit <= 1) return fail(packet, meta, DropReason::TtlExpired, IcmpError::TimeExceeded);
+    const NextHop* hop = find(meta.fid, ip.destination);
+    if (hop == nullptr || !leads_on(*hop)) return refuse(packet, meta, hop);
+    if (!fits_hop(packet, l3, meta, hop->mtu))
+      return fail(packet, meta, DropReason::MtuExceeded, IcmpError::TooBig, hop->mtu);
+    (void)net::decrement_ttl(ip);
+    send(packet, meta, l3, *hop);
+  }
+
+  static bool leads_on(const NextHop& hop) noexcept {
+    using Kind = NextHop::Kind;
+    return hop.kind == Kind::Pod || hop.kind == Kind::Host || hop.kind == Kind::Underlay ||
+           hop.kind == Kind::Tunnel;
+  }
+  void refuse(rte_mbuf& packet, PacketMeta& meta, const NextHop* hop) noexcept {
+    if (hop == nullptr) return fail(packet, meta, DropReason::RouteNone, IcmpError::NetUnreachable);
+    if (hop->kind == NextHop::Kind::Self)
+      return fail(packet, meta, DropReason::GatewayNotRouted, IcmpError::PortUnreachable);
+    if (hop->kind == NextHop::Kind::Unreachable)
+      return fail(packet, meta, DropReason::RouteNone, IcmpError::HostUnreachable);
+    meta.drop(DropReason::NextHopUnresolved);
+  }
+
+  template <typename Address>
+  const NextHop* find(Fid fid, const Address& destination) const noexcept {
+    const Lpm* routes = snapshot_.fids[fid].routes;
+    if (routes == nullptr) return nullptr;
+    const uint32_t id = routes->find(destination);
+    return id == kNoRoute ? nullptr : &(*snapshot_.next_hops)[id];
+  }
+
+  static bool fits_hop(const rte_mbuf& packet, const net::L3& l3, const PacketMeta& meta,
+                       uint16_t mtu) noexcept {
+    const bool is_super = (packet.ol_flags & RTE_MBUF_F_TX_TCP_SEG) != 0;
+    const uint32_t length = is_super ? static_cast<uint32_t>(packet.l3_len + packet.l4_len + packet.tso_segsz)
+                                     : l3.end - meta.l3_offset;
+    return length <= mtu;
+  }
+
+  void send(rte_mbuf& packet, PacketMeta& meta, const net::L3& l3, const NextHop& hop) noexcept {
+    // What came from the underlay ends here: nobody sends his traffic round by this node.
+    if (from_underlay_ && hop.kind != NextHop::Kind::Pod) return meta.drop(DropReason::TunnelNotForUs);
+    hand_to(hop, packet, meta, l3.end);
+  }
+
+  // The packet becomes the error about itself, if one may be sent, and goes to where it came from.
+  void fail(rte_mbuf& packet, PacketMeta& meta, DropReason reason, IcmpError error,
+            uint16_t mtu = 0) noexcept {
+    meta.drop(reason);
+    const bool is_v4 = meta.ether_type == net::kEtherTypeIpv4;
+    const std::optional<IpAddress>& source = is_v4 ? snapshot_.icmp_source_v4 : snapshot_.icmp_source_v6;
+    if (!source || !local_.icmp_limiter.allow(source_of(packet, meta), rte_rdtsc()) ||
+        !make_icmp_error(packet, meta.l3_offset, error, *source, mtu))
+      return;
+    const auto l3 = net::inspect_l3(packet, meta.ether_type, meta.l3_offset);
+    const NextHop* hop = l3 ? way_back(packet, meta) : nullptr;
+    if (hop == nullptr) return;
+    (*local_.ports)[in_].reasons[static_cast<size_t>(reason)].add(1);
+    hand_to(*hop, packet, meta, l3->end);
+  }
+
+  static IpAddress source_of(const rte_mbuf& packet, const PacketMeta& meta) noexcept {
+    if (meta.ether_type == net::kEtherTypeIpv4)
+      return IpAddress(net::header_at<net::Ipv4Header>(packet, meta.l3_offset)->source);
+    return IpAddress(net::header_at<net::Ipv6Header>(packet, meta.l3_offset)->source);
+  }
+
+  const NextHop* way_back(const rte_mbuf& packet, const PacketMeta& meta) const noexcept {
+    if (meta.ether_type == net::kEtherTypeIpv4)
+      return find(meta.fid, net::header_at<net::Ipv4Header>(packet, meta.l3_offset)->destination);
+    return find(meta.fid, net::header_at<net::Ipv6Header>(packet, meta.l3_offset)->destination);
+  }
+
+  const PortId in_;
+  const Snapshot& snapshot_;
+  Local& local_;
+  const bool from_underlay_;
+};
+
+}  // namespace
+
+void route(Burst& burst, const Snapshot& snapshot, Local& local) noexcept {
+  if (burst.to_route == 0) return;
+  Router router(burst, snapshot, local);
+  for (uint16_t i = 0; i < burst.count; ++i)
+    if (burst.meta[i].verdict == Verdict::Route) router.route(*burst.packets[i], burst.meta[i]);
+}
+
+}  // namespace podswitch::stages

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pmd/routing.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/packet_builder.h"
+
+namespace podswitch {
+namespace {
+
+using test::mac;
+
+IpAddress ip(std::string_view text) {
+  return IpAddress::parse(text).value();
+}
+
+class RoutingTest : public testing::Test {
+ protected:
+  RoutingTest() {
+    pod_.name = "a";
+    pod_.mac = mac("02:00:00:00:00:0a");
+    pod_.ips = {ip("10.244.1.1"), ip("fd00:244:1::1")};
+    uplink_.name = "uplink";
+    uplink_.role = PortRole::Uplink;
+    uplink_.network = "underlay";
+    uplink_.mac = mac("02:00:00:00:00:ee");
+    uplink_.underlay = {*PrefixedAddress::parse("192.0.2.1/24"), *PrefixedAddress::parse("2001:db8::1/64")};
+    uplink_.underlay_gateways = {ip("192.0.2.254"), ip("2001:db8::fe")};
+    host_.name = "host";
+    host_.role = PortRole::Host;
+    host_.network = "underlay";
+    host_.mac = uplink_.mac;
+  }
+  void add_node(const std::string& name, std::vector<IpAddress> vteps, std::string_view cidr) {
+    nodes_[name] = std::make_shared<const NodeSpec>(NodeSpec{
+        .name = name, .vteps = std::move(vteps), .vtep_mac = {}, .pod_cidrs = {*Prefix::parse(cidr)}});
+  }
+  RoutePlanner::Plan plan() { return planner_.plan({{1, &pod_}, {2, &uplink_}, {3, &host_}}, nodes_, fids_); }
+  // Where a packet of the pods' network to `to` would go.
+  static const PlannedHop* hop_to(const RoutePlanner::Plan& plan, std::string_view to) {
+    const IpAddress address = ip(to);
+    const Lpm& lpm = *plan.routing.tables.at("default");
+    const uint32_t id = address.is_v4() ? lpm.find(address.v4()) : lpm.find(address.v6);
+    for (const PlannedHop& hop : plan.hops)
+      if (hop.id == id) return &hop;
+    return nullptr;
+  }
+
+  PortSpec pod_, uplink_, host_;
+  Nodes nodes_;
+  FidMap fids_;
+  RoutePlanner planner_{"one", {}, Gateway{mac("02:00:00:00:00:fe"), {}}};
+};
+
+TEST_F(RoutingTest, KnowsPodsHostNodesAndTheRest) {
+  add_node("one", {ip("192.0.2.1")}, "10.244.1.0/24");
+  add_node("two", {ip("192.0.2.2")}, "10.244.2.0/24");
+  const auto plan = this->plan();
+  EXPECT_EQ(hop_to(plan, "10.244.1.1")->hop.kind, NextHop::Kind::Pod);
+  EXPECT_EQ(hop_to(plan, "10.244.1.1")->hop.port, 1);
+  EXPECT_EQ(hop_to(plan, "fd00:244:1::1")->hop.kind, NextHop::Kind::Pod);
+  EXPECT_EQ(hop_to(plan, "10.244.1.99")->hop.kind, NextHop::Kind::Unreachable);
+  EXPECT_EQ(hop_to(plan, "192.0.2.1")->hop.kind, NextHop::Kind::Host);
+  EXPECT_EQ(hop_to(plan, "192.0.2.1")->hop.port, 3);
+  EXPECT_EQ(hop_to(plan, "192.0.2.2")->hop.kind, NextHop::Kind::Underlay);
+  EXPECT_EQ(hop_to(plan, "198.51.100.1")->hop.kind, NextHop::Kind::Underlay);
+  EXPECT_EQ(hop_to(plan, "198.51.100.1")->via, ip("192.0.2.254"));
+  const PlannedHop& tunnel = *hop_to(plan, "10.244.2.7");
+  EXPECT_EQ(tunnel.hop.kind, NextHop::Kind::Tunnel);
+  EXPECT_EQ(tunnel.hop.port, 2);
+  EXPECT_EQ(tunnel.hop.mtu, 1450);
+  EXPECT_EQ(tunnel.via, ip("192.0.2.2"));
+}
+
+TEST_F(RoutingTest, ReachesOtherSubnetsOverTheGateway) {
+  add_node("far", {ip("203.0.113.9")}, "10.244.9.0/24");
+  add_node("far6", {ip("2001:db8:9::9")}, "10.244.10.0/24");
+  const auto plan = this->plan();
+  EXPECT_EQ(hop_to(plan, "10.244.9.1")->via, ip("192.0.2.254"));
+  EXPECT_EQ(hop_to(plan, "10.244.10.1")->via, ip("2001:db8::fe"));
+  EXPECT_EQ(hop_to(plan, "10.244.10.1")->hop.mtu, 1430);
+}
+
+TEST_F(RoutingTest, KeepsNumbersAndTablesThatDidNotChange) {
+  add_node("two", {ip("192.0.2.2")}, "10.244.2.0/24");
+  const auto first = plan();
+  const auto again = plan();
+  EXPECT_EQ(first.routing.tables.at("default"), again.routing.tables.at("default"));
+  add_node("alpha", {ip("192.0.2.3")}, "10.244.3.0/24");
+  const auto more = plan();
+  EXPECT_NE(first.routing.tables.at("default"), more.routing.tables.at("default"));
+  EXPECT_EQ(hop_to(first, "10.244.2.1")->id, hop_to(more, "10.244.2.1")->id);
+  nodes_.erase("two");
+  const auto less = plan();
+  EXPECT_EQ(hop_to(less, "10.244.3.1")->id, hop_to(more, "10.244.3.1")->id);
+  EXPECT_EQ(hop_to(less, "10.244.2.1")->via, ip("192.0.2.254"));  // the default route
+}
+
+TEST_F(RoutingTest, WithoutAnUplinkOnlyPodsAreReached) {
+  add_node("two", {ip("192.0.2.2")}, "10.244.2.0/24");
+  const auto plan = planner_.plan({{1, &pod_}}, nodes_, fids_);
+  EXPECT_NE(hop_to(plan, "10.244.1.1"), nullptr);
+  EXPECT_EQ(hop_to(plan, "10.244.2.1"), nullptr);
+  EXPECT_FALSE(plan.routing.tunnel);
+}
+
+TEST(DerivedVtepMac, IsOfTheAddress) {
+  EXPECT_EQ(derived_vtep_mac(ip("192.0.2.1")), mac("02:70:c0:00:02:01"));
+  EXPECT_NE(derived_vtep_mac(ip("2001:db8::1")), derived_vtep_mac(ip("2001:db8::2")));
+}
+
+}  // namespace
+}  // namespace podswitch
