@@ -189,7 +189,7 @@ TEST(FragmentTable, ReadersSeeWholeEntries) {
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(wrong, 0u);
   EXPECT_GT(hits, 0u);
-  EXPECT_GT(stored, busy);
+  EXPECT_GT(stored, 10'000u) << "of them busy: " << busy;
   EXPECT_EQ(table.count(1), 5u);
 }
 
