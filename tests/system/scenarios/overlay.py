@@ -60,20 +60,26 @@ def underlay_of_ipv6(world):
     traffic.tcp(a, b, "10.244.2.1", seconds=1)
 
 
+def flannel_node(underlay, name, number):
+    """A node with the kernel's VXLAN, which knows node 1."""
+    node = underlay.kernel_node(name, [f"192.0.2.{number}/24"])
+    node.ip("link", "add", "flannel.1", "address", f"02:00:00:00:f1:0{number}", "type", "vxlan", "id", 1, "dstport", 8472,
+            "local", f"192.0.2.{number}", "dev", "nic", "nolearning")
+    node.configure("flannel.1", [f"10.244.{number}.1/32"], mtu=1450)
+    # What flanneld tells the kernel about each other node.
+    node.ip("neighbour", "add", "10.244.1.0", "lladdr", "02:00:00:00:f1:01", "dev", "flannel.1", "nud", "permanent")
+    node.exec("bridge", "fdb", "add", "02:00:00:00:f1:01", "dev", "flannel.1", "dst", "192.0.2.1")
+    node.ip("route", "add", "10.244.1.0/24", "via", "10.244.1.0", "dev", "flannel.1", "onlink")
+    return node
+
+
 @scenario(takes=6)
 def the_kernels_vxlan_as_flannel_makes_it(world):
     underlay = Underlay(world)
     switch = underlay.switch_node("one", ["192.0.2.1/24"], **{
         "node.name": "one", "pods.gateway": ",".join(GATEWAYS_1), "overlay.udp-port": 8472,
         "overlay.vtep-mac": "02:00:00:00:f1:01"})
-    node = underlay.kernel_node("two", ["192.0.2.2/24"])
-    node.ip("link", "add", "flannel.1", "address", "02:00:00:00:f1:02", "type", "vxlan", "id", 1, "dstport", 8472,
-            "local", "192.0.2.2", "dev", "nic", "nolearning")
-    node.configure("flannel.1", ["10.244.2.1/32"], mtu=1450)
-    # What flanneld tells the kernel about each other node.
-    node.ip("neighbour", "add", "10.244.1.0", "lladdr", "02:00:00:00:f1:01", "dev", "flannel.1", "nud", "permanent")
-    node.exec("bridge", "fdb", "add", "02:00:00:00:f1:01", "dev", "flannel.1", "dst", "192.0.2.1")
-    node.ip("route", "add", "10.244.1.0/24", "via", "10.244.1.0", "dev", "flannel.1", "onlink")
+    node = flannel_node(underlay, "two", 2)
     know(switch, "two", "192.0.2.2", "10.244.2.0/24", vtep_mac="02:00:00:00:f1:02")
     a = world.tap_pod(switch, "a", ["10.244.1.1/24"], mtu=1450, gateways=GATEWAYS_1[:1])
     eventually("the nodes have found each other", lambda: traffic.reaches(a, "10.244.2.1"))
@@ -81,13 +87,7 @@ def the_kernels_vxlan_as_flannel_makes_it(world):
     world.note(f"TCP {traffic.tcp(a, node, '10.244.2.1', seconds=1):.2f} Gbit/s to the kernel, "
                f"{traffic.tcp(node, a, '10.244.1.1', seconds=1):.2f} from it")
     # A stranger's tunnel is no node's.
-    stranger = underlay.kernel_node("three", ["192.0.2.3/24"])
-    stranger.ip("link", "add", "flannel.1", "address", "02:00:00:00:f1:03", "type", "vxlan", "id", 1, "dstport", 8472,
-                "local", "192.0.2.3", "dev", "nic", "nolearning")
-    stranger.configure("flannel.1", ["10.244.3.1/32"], mtu=1450)
-    stranger.ip("neighbour", "add", "10.244.1.0", "lladdr", "02:00:00:00:f1:01", "dev", "flannel.1", "nud", "permanent")
-    stranger.exec("bridge", "fdb", "add", "02:00:00:00:f1:01", "dev", "flannel.1", "dst", "192.0.2.1")
-    stranger.ip("route", "add", "10.244.1.0/24", "via", "10.244.1.0", "dev", "flannel.1", "onlink")
+    stranger = flannel_node(underlay, "three", 3)
     expect(not traffic.reaches(stranger, "10.244.1.1"), "a stranger reached a pod")
     expect(switch.dropped("tunnel_vtep_unknown") > 0, lambda: f"drops: {switch.drops()}")
 
