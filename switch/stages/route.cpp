@@ -49,7 +49,19 @@ class Router {
     if (!is_routable(ip.source) || !is_routable(ip.destination) ||
         net::sum_bytes(&ip, (ip.version_ihl & 0xf) * 4u) != kRight)
       return meta.drop(DropReason::RouteInvalid);
-    if (ip.ttl <= 1) return fail(packet, meta, DropReason::TtlExpired, IcmpError::TimeExceeded);
+    go_on(packet, meta, l3, ip);
+  }
+
+  void route_v6(rte_mbuf& packet, PacketMeta& meta, const net::L3& l3) noexcept {
+    auto& ip = *net::header_at<net::Ipv6Header>(packet, meta.l3_offset);
+    if (!is_routable(ip.source) || !is_routable(ip.destination)) return meta.drop(DropReason::RouteInvalid);
+    go_on(packet, meta, l3, ip);
+  }
+
+  // An error quotes the packet as it was received: nothing is changed before the last thing that may fail.
+  template <typename Header>
+  void go_on(rte_mbuf& packet, PacketMeta& meta, const net::L3& l3, Header& ip) noexcept {
+    if (hops_left(ip) <= 1) return fail(packet, meta, DropReason::TtlExpired, IcmpError::TimeExceeded);
     const NextHop* hop = find(meta.fid, ip.destination);
     if (hop == nullptr || !leads_on(*hop)) return refuse(packet, meta, hop);
     if (!fits_hop(packet, l3, meta, hop->mtu))
@@ -57,18 +69,8 @@ class Router {
     (void)net::decrement_ttl(ip);  // seen to be above 1
     send(packet, meta, l3, *hop);
   }
-
-  void route_v6(rte_mbuf& packet, PacketMeta& meta, const net::L3& l3) noexcept {
-    auto& ip = *net::header_at<net::Ipv6Header>(packet, meta.l3_offset);
-    if (!is_routable(ip.source) || !is_routable(ip.destination)) return meta.drop(DropReason::RouteInvalid);
-    if (ip.hop_limit <= 1) return fail(packet, meta, DropReason::TtlExpired, IcmpError::TimeExceeded);
-    const NextHop* hop = find(meta.fid, ip.destination);
-    if (hop == nullptr || !leads_on(*hop)) return refuse(packet, meta, hop);
-    if (!fits_hop(packet, l3, meta, hop->mtu))
-      return fail(packet, meta, DropReason::MtuExceeded, IcmpError::TooBig, hop->mtu);
-    (void)net::decrement_ttl(ip);
-    send(packet, meta, l3, *hop);
-  }
+  static uint8_t hops_left(const net::Ipv4Header& ip) noexcept { return ip.ttl; }
+  static uint8_t hops_left(const net::Ipv6Header& ip) noexcept { return ip.hop_limit; }
 
   static bool leads_on(const NextHop& hop) noexcept {
     using Kind = NextHop::Kind;
