@@ -13,6 +13,7 @@ namespace podswitch::bench {
 inline constexpr uint16_t kFrameBytes = 64;  // without FCS
 
 struct alignas(64) Frame {
+  static constexpr uint16_t kBytes = kFrameBytes;
   std::array<uint8_t, kFrameBytes> bytes;
 };
 

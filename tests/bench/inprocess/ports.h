@@ -36,9 +36,10 @@ inline PortSpec spec_of(PortId id, uint16_t queues) {
 }
 
 // Always has a full burst, as a peer that sends flat out: fresh buffers, and frames written into them.
-class SourcePort final : public Port {
+template <typename Frame>
+class SourcePortOf final : public Port {
  public:
-  SourcePort(PortId id, PortHost& host, std::vector<Frame> frames)
+  SourcePortOf(PortId id, PortHost& host, std::vector<Frame> frames)
       : Port(id, spec_of(id, 1), host), pool_(host.pool()), frames_(std::move(frames)) {
     set_up();
   }
@@ -49,9 +50,9 @@ class SourcePort final : public Port {
     size_t next = next_;
     for (uint16_t i = 0; i < max; ++i) {
       rte_mbuf& packet = *packets[i];
-      packet.data_len = kFrameBytes;
-      packet.pkt_len = kFrameBytes;
-      std::memcpy(rte_pktmbuf_mtod(&packet, char*), frames_[next].bytes.data(), kFrameBytes);
+      packet.data_len = Frame::kBytes;
+      packet.pkt_len = Frame::kBytes;
+      std::memcpy(rte_pktmbuf_mtod(&packet, char*), frames_[next].bytes.data(), Frame::kBytes);
       if (++next == frames_.size()) next = 0;
     }
     next_ = next;
@@ -84,6 +85,7 @@ class SourcePort final : public Port {
   std::atomic<bool> knows_worker_{false};
   alignas(64) size_t next_ = 0;  // the worker's alone
 };
+using SourcePort = SourcePortOf<Frame>;
 
 // Takes everything, as a peer that is always faster, and gives the buffers back.
 class SinkPort final : public Port {

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// One worker of a cluster's node and the traffic of one path through it, between ports without rings: the
+// real worker, pipeline, tables and transmitter. Main thread.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <string_view>
+
+#include "pmd/publisher.h"
+#include "pmd/worker.h"
+#include "tests/bench/inprocess/bench_switch.h"
+#include "tests/bench/inprocess/cluster.h"
+
+namespace podswitch::bench {
+
+enum class Path : uint8_t {
+  Bridge,       // pod to pod by MAC
+  Encapsulate,  // pod to other nodes' pods
+  BridgeOuter,  // what Decapsulate gets, by its outer MAC, between plain ports
+  Decapsulate,  // other nodes' pods to a pod
+};
+inline constexpr std::array kPaths{Path::Bridge, Path::Encapsulate, Path::BridgeOuter, Path::Decapsulate};
+
+class PathSwitch {
+ public:
+  // `cluster` must outlive it.
+  PathSwitch(Path path, unsigned core, uint32_t flows, const Cluster& cluster, rte_mempool& pool);
+  ~PathSwitch();
+  PathSwitch(const PathSwitch&) = delete;
+  PathSwitch& operator=(const PathSwitch&) = delete;
+
+  // The worker polls from now on, or sleeps.
+  void run(bool active);
+  void next_second() { clock_seconds_.fetch_add(1, std::memory_order_relaxed); }
+  Reading read() const;
+  // Packets that did not reach the sink. Only when nobody polls.
+  uint64_t lost() const;
+
+ private:
+  void make_ports(uint32_t flows);
+  void fill_table();
+
+  Host host_;
+  const Path path_;
+  Fdb fdb_{{}};
+  Publisher publisher_{1};
+  std::atomic<uint32_t> clock_seconds_{1};
+  FidMap fids_;
+  std::vector<BridgePort> bridge_ports_;
+  const Cluster& cluster_;
+  std::unique_ptr<PortSlot> source_, sink_;
+  std::unique_ptr<Worker> worker_;
+  uint64_t revision_ = 0;
+};
+
+}  // namespace podswitch::bench
