@@ -47,7 +47,30 @@ uint32_t Announcer::announce_all(const std::vector<uint16_t>& ports, const Trial
 
 void Announcer::announce_first(uint16_t port, const Trial& trial) {
   bytes_ = announcement_bytes(trial);
-  send(port, 0, 1);
+  if (trial.speaks)
+    send_arp(port, *trial.speaks);
+  else if (trial.announces)
+    send(port, 0, 1);
+}
+
+// RFC 5227 section 3: a request for its own address.
+void Announcer::send_arp(uint16_t port, const Ipv4Address& ip) {
+  rte_mbuf* packet = rte_pktmbuf_alloc(&buffers_);
+  if (packet == nullptr) return;
+  packet->data_len = bytes_;
+  packet->pkt_len = bytes_;
+  const MacAddress mac = mac_behind(static_cast<uint8_t>(port), 0);
+  *rte_pktmbuf_mtod(packet, net::EtherHeader*) = {kBroadcast, mac, be16_t(net::kEtherTypeArp)};
+  auto& arp = *rte_pktmbuf_mtod_offset(packet, net::ArpPacket*, sizeof(net::EtherHeader));
+  arp = {};
+  arp.hardware_type = be16_t(1);
+  arp.protocol_type = be16_t(net::kEtherTypeIpv4);
+  arp.hardware_length = sizeof arp.sender_mac;
+  arp.protocol_length = sizeof arp.sender_ip;
+  arp.operation = be16_t(net::kArpRequest);
+  arp.sender_mac = mac;
+  arp.sender_ip = arp.target_ip = ip;
+  if (rte_eth_tx_burst(port, 0, &packet, 1) == 0) rte_pktmbuf_free(packet);
 }
 
 uint32_t Announcer::announce_window(uint16_t port, uint32_t first, uint32_t count) {

@@ -18,12 +18,13 @@ class Announcer {
   // Announces all MACs behind these ports, a few at a time, each until it has been heard at the port beside.
   // To be called while nothing else moves. How many were never heard.
   uint32_t announce_all(const std::vector<uint16_t>& ports, const Trial& trial);
-  // The port's first MAC, once.
+  // The port's first MAC, or the address that it speaks for, once.
   void announce_first(uint16_t port, const Trial& trial);
 
  private:
   uint32_t announce_window(uint16_t port, uint32_t first, uint32_t count);
   void send(uint16_t port, uint32_t first, uint64_t which);
+  void send_arp(uint16_t port, const Ipv4Address& ip);
   uint64_t hear(uint16_t at, uint16_t from, uint32_t first);
 
   rte_mempool& buffers_;

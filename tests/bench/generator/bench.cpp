@@ -90,6 +90,11 @@ void Bench::check(const Trial& trial) const {
 // Announces what the switch may not know, or no longer.
 uint32_t Bench::make_known(const Trial& trial) {
   const auto ports = ports_of(trial, ports_.count());
+  if (!trial.announces) {
+    known_ports_.clear();
+    announcer_.announce_first(1, trial);  // it is heard by the time that counts
+    return 0;
+  }
   const uint64_t now = rte_rdtsc();
   const bool fresh = now - known_since_ < kKnownSeconds * rte_get_tsc_hz();
   if (trial.macs > 1 && fresh && trial.macs == known_macs_ && ports == known_ports_) return 0;

@@ -3,21 +3,34 @@
 
 #include <cstring>
 
+#include "switch/net/checksum.h"
+
 namespace podswitch::bench {
 namespace {
+
+// As a router that is one hop away sends it on.
+void pass_router(net::Ipv4Header& ip) {
+  --ip.ttl;
+  ip.checksum = {};
+  ip.checksum = be16_t::from_raw(net::complement(net::sum_bytes(&ip, sizeof ip)));
+}
+void pass_router(net::Ipv6Header& ip) {
+  --ip.hop_limit;
+}
 
 bool is_behind(const MacAddress& mac, uint8_t port) {
   return mac.bytes[0] == 0x02 && mac.bytes[1] == port && mac.bytes[2] == 0;
 }
 
-// From `offset` on, the frame is payload.
-bool has_payload(const rte_mbuf& packet, size_t offset) {
+// From `offset` on, the frame that begins behind `outer` bytes is payload.
+bool has_payload(const rte_mbuf& packet, size_t offset, size_t outer) {
   size_t at = 0;
   for (const rte_mbuf* segment = &packet; segment != nullptr; segment = segment->next) {
-    const size_t skip = std::min<size_t>(segment->data_len, offset > at ? offset - at : 0);
-    if (at + segment->data_len > payload().size()) return false;
-    if (std::memcmp(rte_pktmbuf_mtod_offset(segment, const uint8_t*, skip), payload().data() + at + skip,
-                    segment->data_len - skip) != 0)
+    const size_t skip = std::min<size_t>(segment->data_len, offset + outer > at ? offset + outer - at : 0);
+    if (at + segment->data_len > payload().size() + outer) return false;
+    if (skip < segment->data_len &&
+        std::memcmp(rte_pktmbuf_mtod_offset(segment, const uint8_t*, skip),
+                    payload().data() + (at + skip - outer), segment->data_len - skip) != 0)
       return false;
     at += segment->data_len;
   }
@@ -28,9 +41,9 @@ bool has_payload(const rte_mbuf& packet, size_t offset) {
 
 Checker::Checker(const Stream& stream, bool echoed)
     : stream_(stream), echoed_(echoed), next_sequence_(stream.trial().flows) {
-  stamp_at_ = with_protocol(stream.trial().protocol, []<Protocol kProtocol>() {
-    return static_cast<uint32_t>(Layout<kProtocol>::kStampAt);
-  });
+  stamp_at_ = stream.outer_received() + with_protocol(stream.trial().protocol, []<Protocol kProtocol>() {
+                return static_cast<uint32_t>(Layout<kProtocol>::kStampAt);
+              });
 }
 
 const Stamp* Checker::stamp_of(const rte_mbuf& packet) const noexcept {
@@ -49,18 +62,26 @@ bool Checker::is_as_sent(const rte_mbuf& packet, const Stamp& stamp) const noexc
   alignas(16) uint8_t sent[L::kBlock];
   stream_.write<kProtocol>(sent, cursor, stamp.tsc.host());
   if (echoed_) swap_ends<kProtocol>(sent);
-  return packet.pkt_len == stream_.wire_bytes(cursor) &&
-         std::memcmp(rte_pktmbuf_mtod(&packet, const uint8_t*), sent, sizeof(typename L::Head)) == 0 &&
-         has_payload(packet, sizeof(typename L::Head));
+  const Trial& trial = stream_.trial();
+  if (trial.hops != 0) pass_router(reinterpret_cast<typename L::Head*>(sent)->ip);
+  const size_t outer = stream_.outer_received(), skip = trial.changes_macs() ? 2 * sizeof(MacAddress) : 0;
+  return packet.pkt_len == stream_.wire_bytes(cursor) + outer && (outer == 0 || Outer::is_right(packet)) &&
+         std::memcmp(rte_pktmbuf_mtod_offset(&packet, const uint8_t*, outer + skip), sent + skip,
+                     sizeof(typename L::Head) - skip) == 0 &&
+         has_payload(packet, sizeof(typename L::Head), outer);
 }
 
 Verdict Checker::verify(const rte_mbuf& packet) const noexcept {
   if (packet.data_len < sizeof(net::EtherHeader)) return Verdict::Unexpected;
   const auto& ether = *rte_pktmbuf_mtod(&packet, const net::EtherHeader*);
-  if (ether.ether_type.host() == kAnnouncementType) return Verdict::Announcement;
+  const uint16_t type = ether.ether_type.host();
+  if (type == kAnnouncementType || (stream_.trial().changes_macs() && type == net::kEtherTypeArp))
+    return Verdict::Announcement;
   const uint8_t from = echoed_ ? stream_.to_port() : stream_.from_port();
   const uint8_t to = echoed_ ? stream_.from_port() : stream_.to_port();
-  if (!is_behind(ether.destination, to) || !is_behind(ether.source, from)) return Verdict::Unexpected;
+  if (!stream_.trial().changes_macs() &&
+      (!is_behind(ether.destination, to) || !is_behind(ether.source, from)))
+    return Verdict::Unexpected;
   if (packet.data_len < stamp_at_ + sizeof(Stamp)) return Verdict::Corrupt;
   if (rte_pktmbuf_mtod_offset(&packet, const Stamp*, stamp_at_)->trial.host() != stream_.trial_number())
     return Verdict::Unexpected;

@@ -23,13 +23,18 @@ template <Protocol kProtocol>
 Cursor Sender::fill(uint16_t count, uint64_t now) {
   Cursor cursor = cursor_;
   uint32_t since_stamp = since_stamp_;
+  const uint16_t outer = stream_.outer_sent();
   for (uint16_t i = 0; i < count; ++i) {
     rte_mbuf* buffer = spare_[i];
     const bool stamped = stamp_every_ != 0 && ++since_stamp >= stamp_every_;
     if (stamped) since_stamp = 0;
-    buffer->data_len = stream_.wire_bytes(cursor);
+    buffer->data_off = static_cast<uint16_t>(RTE_PKTMBUF_HEADROOM - outer);
+    buffer->data_len = static_cast<uint16_t>(stream_.wire_bytes(cursor) + outer);
     buffer->pkt_len = buffer->data_len;
-    stream_.write<kProtocol>(rte_pktmbuf_mtod(buffer, uint8_t*), cursor, stamped ? now : 0);
+    auto* start = rte_pktmbuf_mtod(buffer, uint8_t*);
+    // The frame itself begins where it always does, as payload lies behind it.
+    if (outer != 0) stream_.write_outer(start, cursor);
+    stream_.write<kProtocol>(start + outer, cursor, stamped ? now : 0);
     stream_.advance(cursor);
   }
   return cursor;

@@ -45,7 +45,12 @@ void fill(net::TcpHeader& tcp, uint16_t) {
 }  // namespace
 
 Stream::Stream(const Trial& trial, uint8_t from_port, uint8_t to_port, uint16_t trial_number)
-    : trial_(trial), from_(from_port), to_(to_port), trial_number_(trial_number), sizes_(trial.wire_sizes()) {
+    : trial_(trial),
+      from_(from_port),
+      to_(to_port),
+      trial_number_(trial_number),
+      outer_(trial, from_port),
+      sizes_(trial.wire_sizes()) {
   auto different = sizes_;
   std::sort(different.begin(), different.end());
   different.erase(std::unique(different.begin(), different.end()), different.end());
@@ -64,7 +69,7 @@ Stream::Template Stream::make_template(uint16_t wire_bytes) const {
   std::copy_n(payload().begin(), made.bytes.size(), made.bytes.begin());
   typename L::Head head{};
   const auto l4_bytes = static_cast<uint16_t>(wire_bytes - L::kL4At);
-  head.ether = {mac_behind(to_, 0), mac_behind(from_, 0),
+  head.ether = {trial_.to_mac.is_zero() ? mac_behind(to_, 0) : trial_.to_mac, mac_behind(from_, 0),
                 be16_t(L::kV6 ? net::kEtherTypeIpv6 : net::kEtherTypeIpv4)};
   const uint8_t protocol = L::kTcp ? net::kProtoTcp : net::kProtoUdp;
   fill(head.ip, protocol, l4_bytes, from_);

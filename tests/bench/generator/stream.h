@@ -4,10 +4,13 @@
 // receiver knows every byte that it should have got. Not changed once made: any thread.
 #pragma once
 
+#include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "switch/net/checksum.h"
 #include "tests/bench/generator/frame.h"
+#include "tests/bench/generator/outer.h"
 
 namespace podswitch::bench {
 
@@ -17,6 +20,9 @@ struct Cursor {
   uint32_t sequence = 0;
   uint32_t mac = 0;   // flow modulo MACs
   uint32_t size = 0;  // index into the wire sizes
+  // Of the far address: flow modulo nodes, and how often the nodes have had their turn.
+  uint32_t node = 0;
+  uint32_t host = 0;
 };
 
 class Stream {
@@ -31,8 +37,13 @@ class Stream {
   uint8_t from_port() const { return from_; }
   uint8_t to_port() const { return to_; }
   uint16_t trial_number() const { return trial_number_; }
+  // Without what a tunnel puts in front.
   uint16_t wire_bytes(const Cursor& cursor) const { return sizes_[cursor.size]; }
-  bool has_size(uint32_t wire_bytes) const noexcept {
+  uint16_t outer_sent() const { return trial_.is_sent_in_tunnel() ? kOuterBytes : 0; }
+  uint16_t outer_received() const { return trial_.arrives_in_tunnel() ? kOuterBytes : 0; }
+  // Whether a frame that arrives may have so many.
+  bool has_size(uint32_t received_bytes) const noexcept {
+    const uint32_t wire_bytes = received_bytes - outer_received();
     for (const Template& one : templates_)
       if (one.wire_bytes == wire_bytes) return true;
     return false;
@@ -41,8 +52,9 @@ class Stream {
   void advance(Cursor& cursor) const noexcept {
     if (++cursor.size == sizes_.size()) cursor.size = 0;
     if (++cursor.mac == trial_.macs) cursor.mac = 0;
+    if (++cursor.node >= trial_.nodes) cursor.node = 0, ++cursor.host;
     if (++cursor.flow < trial_.flows) return;
-    cursor.flow = cursor.mac = 0;
+    cursor.flow = cursor.mac = cursor.node = cursor.host = 0;
     ++cursor.sequence;
   }
   // How many frames of the stream are before this one.
@@ -50,13 +62,22 @@ class Stream {
     return uint64_t{sequence} * trial_.flows + flow;
   }
   Cursor cursor_at(uint32_t flow, uint32_t sequence) const noexcept {
-    return {flow, sequence, flow % trial_.macs,
-            static_cast<uint32_t>(position(flow, sequence) % sizes_.size())};
+    const uint32_t nodes = std::max(trial_.nodes, 1U);
+    return {flow,
+            sequence,
+            flow % trial_.macs,
+            static_cast<uint32_t>(position(flow, sequence) % sizes_.size()),
+            flow % nodes,
+            flow / nodes};
   }
 
   // Writes headers and stamp: the first Layout::kBlock bytes. What follows is payload().
   template <Protocol kProtocol>
   void write(uint8_t* frame, const Cursor& cursor, uint64_t tsc) const noexcept;
+  // What is sent in front of it, if anything: outer_sent() bytes.
+  void write_outer(uint8_t* to, const Cursor& cursor) const noexcept {
+    outer_.write(to, wire_bytes(cursor), cursor.flow, cursor.node);
+  }
 
  private:
   struct Template {
@@ -66,6 +87,10 @@ class Stream {
   };
   template <Protocol kProtocol>
   Template make_template(uint16_t wire_bytes) const;
+  // A far address' last three bytes: a number, or a host in a /24 of its node.
+  uint32_t far_number(const Cursor& cursor) const noexcept {
+    return trial_.nodes == 0 ? cursor.flow : (cursor.node << 8 | (cursor.host & 0xff));
+  }
 
   static be16_t folded_checksum(uint64_t sum) noexcept {
     sum = (sum & 0xffff'ffff) + (sum >> 32);
@@ -78,6 +103,7 @@ class Stream {
   Trial trial_;
   uint8_t from_, to_;
   uint16_t trial_number_;
+  Outer outer_;
   std::vector<uint16_t> sizes_;
   std::vector<Template> templates_;           // one for each different size
   std::vector<const Template*> template_of_;  // for each of sizes_
@@ -91,13 +117,14 @@ void Stream::write(uint8_t* frame, const Cursor& cursor, uint64_t tsc) const noe
   auto& head = *reinterpret_cast<typename L::Head*>(frame);
   if (trial_.macs > 1)
     head.ether.destination = mac_behind(to_, cursor.mac), head.ether.source = mac_behind(from_, cursor.mac);
-  // Destination and source port vary as with testpmd's flowgen and real clients; the sources are 4,096.
+  // Destination and source port vary as with testpmd's flowgen and real clients; the sources are few.
   const uint32_t flow = cursor.flow;
-  be32_t source(flow % 4096 + 1), destination(flow);
+  be32_t source((flow & (trial_.sources - 1)) + 1), destination(far_number(cursor));
   if constexpr (!L::kV6) {
     source = be32_t(source.host() | (64U + from_) << 24);
-    destination = be32_t(flow | (32U + from_) << 24);
+    destination = be32_t(destination.host() | (32U + from_) << 24);
   }
+  if (trial_.is_sent_in_tunnel()) std::swap(source, destination);  // from the far ones
   std::memcpy(head.ip.source.bytes.data() + sizeof head.ip.source - 4, &source, 4);
   std::memcpy(head.ip.destination.bytes.data() + sizeof head.ip.destination - 4, &destination, 4);
   const uint64_t addresses = uint64_t{source.raw()} + destination.raw();

@@ -2,6 +2,7 @@
 #include "tests/bench/generator/trial.h"
 
 #include <array>
+#include <bit>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
@@ -17,6 +18,8 @@ using Json = nlohmann::json;
 constexpr std::array kPatterns{"one-way", "echo", "two-way"};
 constexpr std::array kProtocols{"udp4", "tcp4", "udp6", "tcp6"};
 constexpr std::array kVerifies{"sample", "all", "none"};
+constexpr std::array kTunnels{"none", "arriving", "sent", "through"};
+constexpr uint32_t kMostNodes = 0xffff, kMostSources = 4096;
 constexpr uint16_t kLargestFrame = 9018;
 constexpr uint32_t kMost = 1'000'000;
 // A flow's sequence numbers do not wrap within a trial.
@@ -56,6 +59,43 @@ uint16_t read_frame(const Json& value) {
   return static_cast<uint16_t>(read_count("frame", value, 64, kLargestFrame));
 }
 
+template <typename Address>
+Address read_address(const std::string& key, const Json& value, const char* kind) {
+  const auto address = value.is_string() ? Address::parse(value.get_ref<const std::string&>()) : std::nullopt;
+  if (!address) fail(key + " is " + value.dump() + ", not " + kind);
+  return *address;
+}
+
+void set_announce(Trial& trial, const Json& value) {
+  trial.announces = value == "macs";
+  trial.speaks.reset();
+  if (value == "macs" || value == "none") return;
+  trial.speaks = read_address<Ipv4Address>("announce", value, "macs, none or an IPv4 address");
+}
+
+// False: no such option.
+bool set_overlay(Trial& trial, const std::string& key, const Json& value) {
+  if (key == "tunnel")
+    trial.tunnel = read_name<Tunnel>(key, value, kTunnels);
+  else if (key == "nodes")
+    trial.nodes = read_count(key, value, 0, kMostNodes);
+  else if (key == "sources")
+    trial.sources = read_count(key, value, 1, kMostSources);
+  else if (key == "hops")
+    trial.hops = read_count(key, value, 0, 1);
+  else if (key == "to_mac")
+    trial.to_mac = read_address<MacAddress>(key, value, "a MAC address");
+  else if (key == "outer_mac")
+    trial.outer_mac = read_address<MacAddress>(key, value, "a MAC address");
+  else if (key == "outer_ip")
+    trial.outer_ip = read_address<Ipv4Address>(key, value, "an IPv4 address");
+  else if (key == "announce")
+    set_announce(trial, value);
+  else
+    return false;
+  return true;
+}
+
 void set(Trial& trial, const std::string& key, const Json& value) {
   if (key == "pattern") {
     trial.pattern = read_name<Pattern>(key, value, kPatterns);
@@ -78,7 +118,7 @@ void set(Trial& trial, const std::string& key, const Json& value) {
   } else if (key == "latency") {
     if (!value.is_boolean()) fail("latency is " + value.dump() + ", not true or false");
     trial.latency = value.get<bool>();
-  } else {
+  } else if (!set_overlay(trial, key, value)) {
     fail("a trial has no option " + key);
   }
 }
@@ -90,6 +130,11 @@ void check(const Trial& trial) {
       fail(std::string(kProtocols[static_cast<size_t>(trial.protocol)]) + " needs frames of at least " +
            std::to_string(smallest) + " bytes for its headers and the stamp, not " +
            std::to_string(bytes + kFcsBytes));
+  if (trial.changes_macs() && (trial.pattern != Pattern::OneWay || trial.macs != 1))
+    fail("tunnel, hops and to_mac are for one-way traffic of one MAC");
+  const bool is_v6 = trial.protocol == Protocol::Udp6 || trial.protocol == Protocol::Tcp6;
+  if (trial.nodes != 0 && is_v6) fail("nodes have IPv4 addresses only");
+  if (!std::has_single_bit(trial.sources)) fail("sources are a power of two");
 }
 
 }  // namespace
@@ -113,6 +158,14 @@ const std::vector<TrialFlag>& trial_flags() {
       {"warmup-ms", "number", "traffic before that"},
       {"verify", "text", "which received frames are checked: sample (of bursts, 1 in 64), all, none"},
       {"latency", "switch", "time stamps in each frame (at rate 0: in 1 of 64)"},
+      {"tunnel", "text", "frames with VXLAN headers in front: arriving, sent, through (both), none"},
+      {"nodes", "number", "spread the far addresses over so many /24; 0: numbered"},
+      {"sources", "number", "near addresses, a power of two up to 4096"},
+      {"hops", "number", "routers on the way, 0 or 1: TTL and MACs are other ones"},
+      {"to-mac", "text", "destination of the frames; default: the other port's"},
+      {"outer-mac", "text", "of the VXLAN headers"},
+      {"outer-ip", "text", "of the VXLAN headers"},
+      {"announce", "text", "macs (broadcasts), none, or an IPv4 address that port 1 says to have"},
   };
   return flags;
 }
@@ -128,6 +181,8 @@ Trial read_trial(const Json& object, const Trial& base) {
 Json to_json(const Trial& trial) {
   Json frame = trial.frame;
   if (trial.frame == 0) frame = "imix";
+  const std::string announce =
+      trial.speaks ? trial.speaks->to_string() : std::string(trial.announces ? "macs" : "none");
   return {{"pattern", kPatterns[static_cast<size_t>(trial.pattern)]},
           {"flows", trial.flows},
           {"macs", trial.macs},
@@ -137,7 +192,15 @@ Json to_json(const Trial& trial) {
           {"seconds", trial.seconds},
           {"warmup_ms", trial.warmup_ms},
           {"verify", kVerifies[static_cast<size_t>(trial.verify)]},
-          {"latency", trial.latency}};
+          {"latency", trial.latency},
+          {"tunnel", kTunnels[static_cast<size_t>(trial.tunnel)]},
+          {"nodes", trial.nodes},
+          {"sources", trial.sources},
+          {"hops", trial.hops},
+          {"to_mac", trial.to_mac.to_string()},
+          {"outer_mac", trial.outer_mac.to_string()},
+          {"outer_ip", trial.outer_ip.to_string()},
+          {"announce", announce}};
 }
 
 }  // namespace podswitch::bench

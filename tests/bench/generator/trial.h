@@ -4,14 +4,19 @@
 
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <vector>
+
+#include "switch/net/address.h"
 
 namespace podswitch::bench {
 
 enum class Pattern : uint8_t { OneWay, Echo, TwoWay };
 enum class Protocol : uint8_t { Udp4, Tcp4, Udp6, Tcp6 };
 enum class Verify : uint8_t { Sample, All, None };
+// Which frames have VXLAN headers in front: those that arrive, those that are sent, both.
+enum class Tunnel : uint8_t { None, Arriving, Sent, Through };
 
 inline constexpr uint32_t kFcsBytes = 4;  // a frame's size counts them (RFC 2544), the wire here has none
 
@@ -26,6 +31,22 @@ struct Trial {
   uint32_t warmup_ms = 200;
   Verify verify = Verify::Sample;
   bool latency = false;
+
+  // For switches that route between pods and an overlay.
+  Tunnel tunnel = Tunnel::None;
+  uint32_t nodes = 0;       // that the far addresses are of; 0: those are just numbered
+  uint32_t sources = 4096;  // near addresses, a power of two
+  uint32_t hops = 0;        // routers on the way, at most one
+  MacAddress to_mac;        // of each frame that is sent; zero: of the other port
+  MacAddress outer_mac;     // the same of the headers in front
+  Ipv4Address outer_ip;
+  bool announces = true;              // MACs, by broadcasts
+  std::optional<Ipv4Address> speaks;  // instead: the receiving port says by ARP that it has this address
+
+  bool is_sent_in_tunnel() const { return tunnel == Tunnel::Sent || tunnel == Tunnel::Through; }
+  bool arrives_in_tunnel() const { return tunnel == Tunnel::Arriving || tunnel == Tunnel::Through; }
+  // Whether what arrives may have other MACs than what was sent.
+  bool changes_macs() const { return tunnel != Tunnel::None || hops != 0 || !to_mac.is_zero(); }
 
   // Bytes of each frame on the wire, in the order in which they are sent, again and again.
   std::vector<uint16_t> wire_sizes() const;

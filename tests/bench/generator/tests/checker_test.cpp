@@ -37,6 +37,59 @@ TEST(CheckerTest, WhatWasSentIsGood) {
   }
 }
 
+// A frame as it is sent, with what is in front.
+std::vector<uint8_t> sent_frame(const Stream& stream, const Cursor& cursor) {
+  std::vector<uint8_t> frame = make_frame(stream, cursor), all(stream.outer_sent());
+  if (!all.empty()) stream.write_outer(all.data(), cursor);
+  all.insert(all.end(), frame.begin(), frame.end());
+  return all;
+}
+
+TEST(CheckerTest, ATunnelIsThereWhereItShouldBe) {
+  const Json through{
+      {"tunnel", "through"}, {"flows", 3}, {"nodes", 2}, {"frame", 200}, {"outer_ip", "192.0.2.1"}};
+  Json bare = through, arriving = through, out = through;
+  bare["tunnel"] = "none";
+  arriving["tunnel"] = "arriving";
+  out["tunnel"] = "sent";
+  const Stream both = make_stream(through), in = make_stream(arriving), plain = make_stream(bare),
+               sent = make_stream(out);
+  const Checker checks_both(both, false), checks_in(in, false), checks_out(sent, false);
+  Cursor cursor;
+  for (int i = 0; i < 9; ++i, both.advance(cursor)) {
+    const auto frame = sent_frame(both, cursor);
+    EXPECT_EQ(checks_both.verify(*Packet(frame)), Verdict::Good);
+    EXPECT_EQ(checks_both.verify(*Packet(frame, 120)), Verdict::Good) << "in several buffers";
+    EXPECT_NE(checks_both.verify(*Packet(make_frame(both, cursor))), Verdict::Good) << "it is gone";
+    auto wrapped = make_frame(in, cursor);
+    EXPECT_NE(checks_in.verify(*Packet(wrapped)), Verdict::Good) << "nobody put it on";
+    wrapped.insert(wrapped.begin(), frame.begin(), frame.begin() + kOuterBytes);
+    EXPECT_EQ(checks_in.verify(*Packet(wrapped)), Verdict::Good);
+    EXPECT_EQ(checks_out.verify(*Packet(make_frame(sent, cursor))), Verdict::Good);
+  }
+  Packet packet(sent_frame(both, both.cursor_at(2, 1)));
+  for (const size_t at : {12, 14, 16, 23, 24, 26, 36, 38, 40, 42, 46}) {  // not MACs, nor the source port
+    packet[at] ^= 0x08;
+    EXPECT_NE(checks_both.verify(*packet), Verdict::Good) << "byte " << at;
+    packet[at] ^= 0x08;
+  }
+}
+
+TEST(CheckerTest, ARouterTakesOneHop) {
+  const Stream stream = make_stream({{"hops", 1}, {"to_mac", "02:00:00:00:00:09"}});
+  const Checker checker(stream, false);
+  auto frame = make_frame(stream, {});
+  EXPECT_EQ(frame[5], 9) << "sent to whom the trial says";
+  EXPECT_EQ(checker.verify(*Packet(frame)), Verdict::Corrupt) << "it has not been there";
+  auto& ip = reinterpret_cast<Layout<Protocol::Udp4>::Head*>(frame.data())->ip;
+  --ip.ttl;
+  ip.checksum = {};
+  ip.checksum = be16_t::from_raw(net::complement(net::sum_bytes(&ip, sizeof ip)));
+  frame[0] = 0x0a;
+  frame[11] = 0x0b;
+  EXPECT_EQ(checker.verify(*Packet(frame)), Verdict::Good) << "with other MACs";
+}
+
 TEST(CheckerTest, NoByteMayChange) {
   for (const Json& object :
        {Json{{"flows", 1000}, {"macs", 10}, {"latency", true}}, Json{{"protocol", "tcp6"}, {"frame", 133}}}) {

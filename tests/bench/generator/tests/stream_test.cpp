@@ -124,6 +124,30 @@ TEST(StreamTest, FlowsDiffer) {
   }
 }
 
+TEST(StreamTest, FlowsAreSpreadOverNodes) {
+  const Stream stream(read_trial({{"flows", 1000}, {"nodes", 3}, {"sources", 1}}), 0, 1, 1);
+  const Stream back(read_trial({{"flows", 1000}, {"nodes", 3}, {"sources", 1}, {"tunnel", "sent"}}), 0, 1, 1);
+  Cursor cursor;
+  for (uint32_t i = 0; i < 2500; ++i, stream.advance(cursor)) {
+    const auto frame = make_frame(stream, cursor), other = make_frame(back, cursor);
+    const auto& ip = view<net::Ipv4Header>(frame, sizeof(net::EtherHeader));
+    const auto& reverse = view<net::Ipv4Header>(other, sizeof(net::EtherHeader));
+    const uint32_t flow = i % 1000;
+    EXPECT_EQ(ip.source.to_string(), "64.0.0.1");
+    EXPECT_EQ(ip.destination,
+              (Ipv4Address{{32, 0, static_cast<uint8_t>(flow % 3), static_cast<uint8_t>(flow / 3)}}));
+    EXPECT_EQ(reverse.source, ip.destination);
+    EXPECT_EQ(reverse.destination, ip.source);
+    uint8_t outer[kOuterBytes];
+    back.write_outer(outer, cursor);
+    EXPECT_EQ(outer[29], 1 + flow % 3) << "from the node that the pod is of";
+    const Cursor same = stream.cursor_at(cursor.flow, cursor.sequence);
+    EXPECT_EQ(same.node, cursor.node);
+    EXPECT_EQ(same.host, cursor.host);
+    ASSERT_FALSE(HasFailure()) << i;
+  }
+}
+
 TEST(StreamTest, FlowsShareTheMacsInTurn) {
   const Stream stream(read_trial({{"flows", 10}, {"macs", 4}}), 2, 3, 1);
   Cursor cursor;

@@ -22,17 +22,51 @@ std::string mistake(const Json& object) {
 }
 
 TEST(TrialTest, NothingSaidIsOneFlowOneWay) {
-  const Json expected{{"pattern", "one-way"}, {"flows", 1},      {"macs", 1},      {"frame", 64},
-                      {"protocol", "udp4"},   {"rate", 0.0},     {"seconds", 1.0}, {"warmup_ms", 200},
-                      {"verify", "sample"},   {"latency", false}};
+  const Json expected{{"pattern", "one-way"},
+                      {"flows", 1},
+                      {"macs", 1},
+                      {"frame", 64},
+                      {"protocol", "udp4"},
+                      {"rate", 0.0},
+                      {"seconds", 1.0},
+                      {"warmup_ms", 200},
+                      {"verify", "sample"},
+                      {"latency", false},
+                      {"tunnel", "none"},
+                      {"nodes", 0},
+                      {"sources", 4096},
+                      {"hops", 0},
+                      {"to_mac", "00:00:00:00:00:00"},
+                      {"outer_mac", "00:00:00:00:00:00"},
+                      {"outer_ip", "0.0.0.0"},
+                      {"announce", "macs"}};
   EXPECT_EQ(to_json(read_trial(Json::object())), expected);
 }
 
 TEST(TrialTest, EachOptionIsReadAndEchoed) {
-  const Json object{{"pattern", "two-way"}, {"flows", 1'000'000}, {"macs", 1'000'000}, {"frame", "imix"},
-                    {"protocol", "udp4"},   {"rate", 2.5e6},      {"seconds", 0.25},   {"warmup_ms", 0},
-                    {"verify", "all"},      {"latency", true}};
+  const Json object{{"pattern", "two-way"},
+                    {"flows", 1'000'000},
+                    {"macs", 1'000'000},
+                    {"frame", "imix"},
+                    {"protocol", "udp4"},
+                    {"rate", 2.5e6},
+                    {"seconds", 0.25},
+                    {"warmup_ms", 0},
+                    {"verify", "all"},
+                    {"latency", true},
+                    {"tunnel", "none"},
+                    {"nodes", 4},
+                    {"sources", 2},
+                    {"hops", 0},
+                    {"to_mac", "00:00:00:00:00:00"},
+                    {"outer_mac", "02:00:00:00:00:07"},
+                    {"outer_ip", "192.0.2.7"},
+                    {"announce", "none"}};
   EXPECT_EQ(to_json(read_trial(object)), object);
+  const Json routed{
+      {"tunnel", "arriving"}, {"hops", 1}, {"to_mac", "02:00:00:00:00:09"}, {"announce", "192.0.2.8"}};
+  Json read = to_json(read_trial(routed));
+  for (const auto& [key, value] : routed.items()) EXPECT_EQ(read[key], value) << key;
 }
 
 TEST(TrialTest, WhatIsNotSaidStaysAsItWas) {
@@ -52,6 +86,14 @@ TEST(TrialTest, MistakesAreNamed) {
   EXPECT_EQ(mistake({{"frame", 63}}), "frame is 63, not a number from 64.0 to 9018.0");
   EXPECT_EQ(mistake({{"frame", "jumbo"}}), "frame is \"jumbo\", neither imix nor a size");
   EXPECT_EQ(mistake({{"latency", 1}}), "latency is 1, not true or false");
+  EXPECT_EQ(mistake({{"tunnel", 1}}), "tunnel is 1, not one of none arriving sent through");
+  EXPECT_EQ(mistake({{"to_mac", "x"}}), "to_mac is \"x\", not a MAC address");
+  EXPECT_EQ(mistake({{"outer_ip", "::1"}}), "outer_ip is \"::1\", not an IPv4 address");
+  EXPECT_EQ(mistake({{"announce", "all"}}), "announce is \"all\", not macs, none or an IPv4 address");
+  EXPECT_EQ(mistake({{"sources", 3}}), "sources are a power of two");
+  EXPECT_EQ(mistake({{"hops", 1}, {"pattern", "echo"}}),
+            "tunnel, hops and to_mac are for one-way traffic of one MAC");
+  EXPECT_EQ(mistake({{"nodes", 1}, {"protocol", "udp6"}, {"frame", 84}}), "nodes have IPv4 addresses only");
   EXPECT_EQ(mistake({{"flow", 1}}), "a trial has no option flow");
   EXPECT_EQ(mistake(Json::array()), "a trial is a JSON object, not []");
 }
