@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Open vSwitch with DPDK as a subject: its own database, run directory and network namespace, so that the
-packaged service is neither needed nor disturbed. One bridge, action NORMAL."""
+packaged service is neither needed nor disturbed. One bridge, action NORMAL; with an overlay a second one for the underlay,
+whose own address is where the tunnel ends."""
 
 import os
 import re
 
-from . import machine
+from . import machine, overlay
 from .process import Process, eventually, run
 
 PROGRAM = "/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk"
@@ -19,13 +20,15 @@ def installed():
 class OpenVSwitch:
     name = "Open vSwitch"
 
-    def __init__(self, folder, sockets=(), idle_sockets=(), macs=None, mtu=1500, memory_mib=512):
+    def __init__(self, folder, sockets=(), idle_sockets=(), macs=None, mtu=1500, memory_mib=512,
+                 network=None):
         self.folder = folder
         self.sockets = [*sockets, *idle_sockets]
         self.macs = macs or 0
         self.flow_limit = max(200000, 4 * self.macs)
         self.mtu = mtu
         self.memory_mib = memory_mib
+        self.network = network
         self.database = self.process = None
         self.env = {name: folder for name in ("OVS_RUNDIR", "OVS_LOGDIR", "OVS_DBDIR", "OVS_SYSCONFDIR")}
 
@@ -57,15 +60,43 @@ class OpenVSwitch:
             "unshare", "--net", "taskset", "-c", machine.other_cpu(), PROGRAM, f"unix:{self._path('db.sock')}",
             f"--pidfile={self._path('vswitchd.pid')}", f"--unixctl={self._path('vswitchd.ctl')}"], self.folder, self.env)
         eventually("ovs-vswitchd answers", self._answers, 60)
-        self.vsctl("add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=netdev", "other_config:mac-aging-time=3600",
-                   f"other_config:mac-table-size={min(1048576, 4 * self.macs + 8192)}")
+        self._add_bridge("br0")
+        if self.network:
+            self._add_bridge("br-phy", f'other_config:hwaddr="{overlay.UPLINK_MAC}"')
         words = []
         for i, path in enumerate(self.sockets):
-            words += ["--", "add-port", "br0", f"v{i}", "--", "set", "interface", f"v{i}", "type=dpdkvhostuserclient",
+            words += ["--", "add-port", self._bridge_of(i), f"v{i}", "--", "set", "interface", f"v{i}", "type=dpdkvhostuserclient",
                       f"options:vhost-server-path={path}", *([f"mtu_request={self.mtu}"] if self.mtu != 1500 else [])]
         if words:
             # At once: each change has it set up all of its ports anew.
             self.vsctl(*words[1:])
+        if self.network:
+            self._add_tunnel()
+
+    def _add_bridge(self, name, *settings):
+        self.vsctl("add-br", name, "--", "set", "bridge", name, "datapath_type=netdev", "other_config:mac-aging-time=3600",
+                   f"other_config:mac-table-size={min(1048576, 4 * self.macs + 8192)}", *settings)
+
+    def _bridge_of(self, port):
+        return "br-phy" if self.network and self.network.roles[port] == overlay.UPLINK else "br0"
+
+    def _add_tunnel(self):
+        """To the first other node: a port of br0, whose packets find their way by the addresses of br-phy."""
+        self.vsctl("add-port", "br0", "vx0", "--", "set", "interface", "vx0", "type=vxlan",
+                   f"options:remote_ip={overlay.vtep(0)}", "options:key=1")
+        for words in (("address", "add", f"{overlay.UPLINK_IP}/{overlay.UNDERLAY_LENGTH}", "dev", "br-phy"),
+                      ("link", "set", "br-phy", "up"),
+                      ("route", "add", "default", "via", overlay.UNDERLAY_GATEWAY)):
+            run("nsenter", f"--net=/proc/{self.process.popen.pid}/ns/net", "ip", *words)
+        pod, uplink = (self.network.port_of(role) for role in (overlay.POD, overlay.UPLINK))
+        eventually("Open vSwitch knows the way to the gateway", lambda: overlay.UNDERLAY_GATEWAY in self.appctl("ovs/route/show"))
+        self.appctl("tnl/neigh/aging", 3600)
+        self.appctl("tnl/neigh/set", "br-phy", overlay.UNDERLAY_GATEWAY, overlay.port_mac(uplink))
+        # Nobody needs to announce himself.
+        self.appctl("fdb/add", "br-phy", f"v{uplink}", 0, overlay.port_mac(uplink))
+        here, there = ("vx0", f"v{pod}") if self.network.roles[0] == overlay.POD else (f"v{pod}", "vx0")
+        self.appctl("fdb/add", "br0", here, 0, overlay.port_mac(1))
+        self.appctl("fdb/add", "br0", there, 0, overlay.port_mac(0))
 
     def into_namespace(self, interface, namespace, name):
         """One of its interfaces, under another name."""

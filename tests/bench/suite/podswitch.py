@@ -5,7 +5,7 @@ import collections
 import json
 import os
 
-from . import machine
+from . import machine, overlay
 from .process import BenchError, Process, eventually, run
 
 
@@ -15,18 +15,23 @@ AGING_SECONDS = 100000  # nothing may age while the other switches have their tu
 class Podswitch:
     name = "podswitch"
 
-    def __init__(self, folder, sockets=(), idle_sockets=(), build=None, fdb_size=None, mtu=1500, options=()):
+    def __init__(self, folder, sockets=(), idle_sockets=(), build=None, fdb_size=None, mtu=1500, options=(),
+                 network=None):
         self.folder = folder
         self.build = build or os.path.join(machine.ROOT, "build")
         self.sockets = list(sockets)
         self.idle_sockets = list(idle_sockets)
         self.mtu = mtu
+        self.network = network
         self.control = os.path.join(folder, "control.sock")
         self.options = {
             "control.socket": self.control, "state.directory": os.path.join(folder, "state"),
             "workers.cores": machine.switch_cpu(), "workers.main-core": machine.other_cpu(),
             "metrics.listen": "", "memory.hugepages": "required",
             "fdb.aging-seconds": AGING_SECONDS, **dict(options)}
+        if network:
+            self.options.update({"pods.gateway": overlay.GATEWAY_IP, "pods.gateway-mac": overlay.GATEWAY_MAC,
+                                 "overlay.vtep-mac": overlay.VTEP_MAC})
         if fdb_size:
             self.options.update({"fdb.size": fdb_size, "fdb.port-limit": fdb_size // 2})
         self.process = None
@@ -45,9 +50,30 @@ class Podswitch:
         eventually("podswitchd answers", answers, 30)
         paths = self.sockets + self.idle_sockets
         if paths:
-            ports = [{"name": f"p{i}", "type": "vhost-user", "path": path, "mtu": self.mtu}
-                     for i, path in enumerate(paths)]
-            self.add_ports(ports)
+            self.add_ports([{"name": f"p{i}", "type": "vhost-user", "path": path, "mtu": self.mtu, **self._place(i)}
+                            for i, path in enumerate(paths)])
+        if self.network:
+            self.apply(overlay.node_list(self.network.nodes))
+
+    def _place(self, port):
+        """What a port is in the overlay, if there is one."""
+        if not self.network:
+            return {}
+        if port >= len(self.sockets):
+            mac, addresses = self.network.local_pod(port)
+            return {"mac": mac, "ip": addresses}
+        if self.network.roles[port] == overlay.POD:
+            return {"mac": overlay.port_mac(port), "ip": [overlay.POD_IP]}
+        return {"role": "uplink", "network": "underlay", "mac": overlay.UPLINK_MAC,
+                "underlay": [f"{overlay.UPLINK_IP}/{overlay.UNDERLAY_LENGTH}"],
+                "underlay-gateway": [overlay.UNDERLAY_GATEWAY]}
+
+    def apply(self, objects):
+        """Kubernetes objects, as JSON text."""
+        path = os.path.join(self.folder, "objects.json")
+        with open(path, "w") as file:
+            file.write(objects)
+        return self.cli("apply", "-f", path)
 
     def add_ports(self, ports):
         path = os.path.join(self.folder, "ports.json")

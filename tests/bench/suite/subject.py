@@ -26,6 +26,8 @@ class Spec:
     mtu: int = 1500
     build: str = ""
     options: tuple = ()  # pairs, podswitch only
+    network: object = None  # an Overlay, for what knows of one
+    trial: tuple = ()  # pairs: how this one's traffic differs
     queue_size: int = 1024  # of the generator's rings
 
     @property
@@ -97,10 +99,10 @@ class Subject:
         spec = self.spec
         if spec.kind == PODSWITCH:
             return Podswitch(self.folder, sockets, idle, spec.build or self.setup.build, fdb_size=fdb_size(spec.macs),
-                             mtu=spec.mtu, options=spec.options)
+                             mtu=spec.mtu, options=spec.options, network=spec.network)
         if spec.kind == TESTPMD:
             return Testpmd(self.folder, sockets)
-        return OpenVSwitch(self.folder, sockets, idle, spec.macs, mtu=spec.mtu)
+        return OpenVSwitch(self.folder, sockets, idle, spec.macs, mtu=spec.mtu, network=spec.network)
 
     @contextlib.contextmanager
     def running(self):
@@ -113,6 +115,7 @@ class Subject:
 
     def trial(self, options, disturber=contextlib.nullcontext()):
         """One trial while nobody else runs; the generator's result with the switch's own cycles per packet."""
+        options = {**options, **dict(self.spec.trial)}
         with self.running():
             self._prime(options)
             with disturber:
