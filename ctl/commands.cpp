@@ -442,13 +442,18 @@ std::string_view shape_text(Shape shape) {
   return {};
 }
 
-// In the order of the help: the uplink's rows stand before those of the counters.
+// Puts `more` before the rows of `noun`.
+void insert_before(std::string_view noun, const std::vector<Command>& more, std::vector<Command>& rows) {
+  const auto place =
+      std::find_if(rows.begin(), rows.end(), [&](const Command& row) { return row.noun == noun; });
+  rows.insert(place, more.begin(), more.end());
+}
+
+// In the order of the help.
 std::vector<Command> make_commands() {
   std::vector<Command> rows = own_commands();
-  const auto counters =
-      std::find_if(rows.begin(), rows.end(), [](const Command& row) { return row.noun == "drops"; });
-  const std::vector<Command> uplink = uplink_commands();
-  rows.insert(counters, uplink.begin(), uplink.end());
+  insert_before("apply", route_commands(), rows);
+  insert_before("drops", uplink_commands(), rows);
   return rows;
 }
 

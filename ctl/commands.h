@@ -32,6 +32,9 @@ class Commands {
   virtual Answer node_list(const Call& call) = 0;
   virtual Answer node_show(const Call& call) = 0;
   virtual Answer get_nodes(const Call& call) = 0;
+  virtual Answer route_add(const Call& call) = 0;
+  virtual Answer route_del(const Call& call) = 0;
+  virtual Answer route_list(const Call& call) = 0;
   virtual Answer fdb_list(const Call& call) = 0;
   virtual Answer neighbour_list(const Call& call) = 0;
   virtual Answer fdb_flush(const Call& call) = 0;
@@ -86,6 +89,7 @@ struct Command {
 };
 
 std::span<const Command> commands();
+std::vector<Command> route_commands();
 std::vector<Command> uplink_commands();  // those of its rows that the client carries out by itself
 const Command* find_command(std::string_view name);  // nullptr: no such command
 

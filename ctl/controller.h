@@ -55,6 +55,9 @@ class Controller final : public RequestHandler {
 
   Outcome add_node(const Caller& caller, const ClusterNode& node);  // paths are the options of `node add`
   uint64_t remove_nodes(const Caller& caller, const std::vector<std::string>& names);
+  Outcome add_route(const Caller& caller, const StaticRoute& route);
+  uint64_t remove_routes(const Caller& caller, const std::vector<RouteName>& names);
+  const StaticRoutes& static_routes() const { return desired_.state.routes; }
   const ClusterNodes& nodes() const { return desired_.nodes; }
   bool is_own(const std::string& node) const { return node == options_.node_name; }
 

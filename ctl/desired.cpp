@@ -7,6 +7,7 @@
 
 #include "ctl/port_conflict.h"
 #include "ctl/port_options.h"
+#include "ctl/static_route.h"
 
 namespace podswitch {
 namespace {
@@ -78,6 +79,7 @@ Desired merge(const std::vector<PortSpec>& static_ports, const Pins& static_pins
     if (desired.static_ports.count(name) == 0) desired.applied_ports.insert(name);
   desired.nodes = stored.nodes;
   for (const auto& [name, node] : desired.nodes) desired.state.nodes[name] = spec_of(node);
+  desired.state.routes = stored.routes;
   for (const auto& [name, reason] : desired.left_out)
     warnings.push_back(fmt::format("port {} of the journal is left out: {}", name, reason));
   desired.static_pins = desired.state.pins = static_pins;
@@ -178,6 +180,24 @@ void Draft::remove_node(const std::string& name) {
   next_.state.nodes.erase(name);
   fresh_nodes_.erase(name);
   edits_.emplace_back(NodeRemoved{name});
+}
+
+Draft::Outcome Draft::add_route(const StaticRoute& route) {
+  const auto [present, is_new] = next_.state.routes.try_emplace(name_of(route), route);
+  if (is_new) {
+    edits_.emplace_back(RouteAdded{route});
+    return Outcome::Changed;
+  }
+  if (present->second == route) return Outcome::Unchanged;
+  throw Error("via", fmt::format("the route to {} in network {} exists, {}; to change it, delete it first",
+                                 route.prefix.to_string(), route.network, way_of(present->second)));
+}
+
+void Draft::remove_route(const RouteName& name) {
+  if (next_.state.routes.erase(name) == 0)
+    throw Error("prefix",
+                fmt::format("no static route to {} in network {}", name.second.to_string(), name.first));
+  edits_.emplace_back(RouteRemoved{name});
 }
 
 void Draft::check(const Gateway& gateway) const {

@@ -57,6 +57,9 @@ class Draft {
   // In the place of one that has this name. Unchanged when only the source is another; that is noted.
   Outcome set_node(ClusterNode node);
   void remove_node(const std::string& name);
+  // A route to the same prefix by another way is an Error.
+  Outcome add_route(const StaticRoute& route);
+  void remove_route(const RouteName& name);
   // Throws Error with all that clashes between ports.
   void check(const Gateway& gateway) const;
   // The same between nodes; where a value stood is known to the caller only.

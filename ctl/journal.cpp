@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "ctl/port_options.h"
+#include "ctl/static_route.h"
 #include "pmd/error.h"
 #include "pmd/log.h"
 
@@ -87,6 +88,12 @@ Json to_json(const Edit& edit) {
                  },
                  [](const NodeRemoved& e) {
                    return Json{{"remove-node", e.name}};
+                 },
+                 [](const RouteAdded& e) {
+                   return Json{{"route", podswitch::to_json(e.route)}};
+                 },
+                 [](const RouteRemoved& e) {
+                   return Json{{"remove-route", {e.name.first, e.name.second.to_string()}}};
                  }},
       edit);
 }
@@ -101,6 +108,12 @@ Edit edit_from_json(const Json& edit) {
   if (edit.contains("node"))
     return NodeSet{std::make_shared<const ClusterNode>(cluster_node_from_json(edit.at("node")))};
   if (edit.contains("remove-node")) return NodeRemoved{edit.at("remove-node").get<std::string>()};
+  if (edit.contains("route")) return RouteAdded{static_route_from_json(edit.at("route"))};
+  if (edit.contains("remove-route")) {
+    const Json& name = edit.at("remove-route");
+    return RouteRemoved{
+        {name.at(0).get<std::string>(), Prefix::parse(name.at(1).get<std::string>()).value()}};
+  }
   if (edit.contains("remove")) return PortRemoved{edit.at("remove").get<std::string>()};
   const Json& pin = edit.at("pin");
   return QueuePinned{{pin.at("port").get<std::string>(), pin.at("queue").get<uint16_t>()},
@@ -119,29 +132,32 @@ std::vector<Edit> edits_of(const StoredState& state) {
     edits.push_back(PortAdded{spec, state.applied_ports.count(name) != 0});
   for (const auto& [queue, core] : state.pins) edits.push_back(QueuePinned{queue, core});
   for (const auto& [name, node] : state.nodes) edits.push_back(NodeSet{node});
+  for (const auto& [name, route] : state.routes) edits.push_back(RouteAdded{route});
   return edits;
 }
 
 }  // namespace
 
 void apply_edit(StoredState& state, const Edit& edit) {
-  std::visit(Overloaded{[&](const PortAdded& e) {
-                          state.ports.insert_or_assign(e.spec.name, e.spec);
-                          if (e.is_applied)
-                            state.applied_ports.insert(e.spec.name);
-                          else
-                            state.applied_ports.erase(e.spec.name);
-                        },
-                        [&](const PortRemoved& e) {
-                          state.ports.erase(e.name);
-                          state.applied_ports.erase(e.name);
-                          std::erase_if(state.pins,
-                                        [&](const auto& pin) { return pin.first.port == e.name; });
-                        },
-                        [&](const QueuePinned& e) { state.pins[e.queue] = e.core; },
-                        [&](const NodeSet& e) { state.nodes.insert_or_assign(e.node->spec.name, e.node); },
-                        [&](const NodeRemoved& e) { state.nodes.erase(e.name); }},
-             edit);
+  std::visit(
+      Overloaded{[&](const PortAdded& e) {
+                   state.ports.insert_or_assign(e.spec.name, e.spec);
+                   if (e.is_applied)
+                     state.applied_ports.insert(e.spec.name);
+                   else
+                     state.applied_ports.erase(e.spec.name);
+                 },
+                 [&](const PortRemoved& e) {
+                   state.ports.erase(e.name);
+                   state.applied_ports.erase(e.name);
+                   std::erase_if(state.pins, [&](const auto& pin) { return pin.first.port == e.name; });
+                 },
+                 [&](const QueuePinned& e) { state.pins[e.queue] = e.core; },
+                 [&](const NodeSet& e) { state.nodes.insert_or_assign(e.node->spec.name, e.node); },
+                 [&](const NodeRemoved& e) { state.nodes.erase(e.name); },
+                 [&](const RouteAdded& e) { state.routes.insert_or_assign(name_of(e.route), e.route); },
+                 [&](const RouteRemoved& e) { state.routes.erase(e.name); }},
+      edit);
 }
 
 Journal::Journal(std::string directory, JournalLimits limits)

@@ -27,9 +27,10 @@ struct StoredState {
   Pins pins;
   std::set<std::string> applied_ports;  // those of `ports` that came by `apply`
   ClusterNodes nodes;
+  StaticRoutes routes;
   friend bool operator==(const StoredState& a, const StoredState& b) {
     return a.ports == b.ports && a.pins == b.pins && a.applied_ports == b.applied_ports &&
-           same_nodes(a.nodes, b.nodes);
+           a.routes == b.routes && same_nodes(a.nodes, b.nodes);
   }
 };
 
@@ -51,7 +52,14 @@ struct NodeSet {  // a new one, or other values
 struct NodeRemoved {
   std::string name;
 };
-using Edit = std::variant<PortAdded, PortRemoved, QueuePinned, NodeSet, NodeRemoved>;
+struct RouteAdded {
+  StaticRoute route;
+};
+struct RouteRemoved {
+  RouteName name;
+};
+using Edit =
+    std::variant<PortAdded, PortRemoved, QueuePinned, NodeSet, NodeRemoved, RouteAdded, RouteRemoved>;
 
 void apply_edit(StoredState& state, const Edit& edit);
 

@@ -140,6 +140,7 @@ uint64_t Engine::Impl::commit(std::unique_ptr<Engine::Change> change) {
   });
   const PortSlots old_slots = slots_;
   nodes_ = prepared.state.nodes;
+  static_routes_ = prepared.state.routes;
   if (between.size() != next.size()) publish(prepared.slots, between);
   publish(prepared.slots, next);
   prepared.uncommitted.clear();
@@ -164,7 +165,7 @@ Routing Engine::Impl::plan_routes(const PortSlots& slots) {
   RoutePlanner::Plan plan;
   {
     const std::scoped_lock lock(mutex_);
-    plan = planner_.plan(ports, nodes_, fids_);
+    plan = planner_.plan(ports, nodes_, static_routes_, fids_);
   }
   std::vector<NextHopTable::Replaced> replaced;
   housekeeping_.run([&] { replaced = underlay_.set(plan.uplink, plan.hops, clock_seconds_); });
@@ -278,6 +279,10 @@ std::vector<WorkerStatus> Engine::workers() const {
 std::vector<FdbEntry> Engine::fdb(const FdbFilter& filter, size_t limit) const {
   return impl_->fdb(filter, limit);
 }
+std::vector<RouteStatus> Engine::routes(const std::string& network, size_t limit) const {
+  return impl_->routes(network, limit);
+}
+
 std::vector<NeighbourStatus> Engine::neighbours() const {
   return impl_->neighbours();
 }

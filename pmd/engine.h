@@ -16,6 +16,7 @@
 #include "pmd/port.h"
 #include "pmd/port_spec.h"
 #include "pmd/routing.h"
+#include "pmd/static_route.h"
 #include "switch/drop_reason.h"
 #include "switch/fdb.h"
 #include "switch/node.h"
@@ -57,6 +58,7 @@ struct DesiredState {
   std::map<std::string, std::shared_ptr<const PortSpec>> ports;  // by name
   Pins pins;                                                     // of queues that may not exist yet
   Nodes nodes;                                                   // this one may be among them
+  StaticRoutes routes;
 };
 
 struct PortFigures {
@@ -108,6 +110,13 @@ struct NeighbourStatus {  // of the underlay
   size_t next_hops = 0;           // that lead over it
 };
 
+struct RouteStatus {
+  std::string network;
+  Prefix prefix;
+  std::string next_hop;  // in words: "pod web", "node two", "192.0.2.9 in the underlay"
+  bool is_static = false;
+};
+
 struct SwitchStatus {
   uint64_t revision = 0;
   bool hugepages = false;
@@ -155,6 +164,8 @@ class Engine {
   std::vector<WorkerStatus> workers() const;
   std::vector<FdbEntry> fdb(const FdbFilter& filter, size_t limit) const;
   std::vector<NeighbourStatus> neighbours() const;
+  // In the order of networks and prefixes.
+  std::vector<RouteStatus> routes(const std::string& network, size_t limit) const;
   size_t flush_fdb(const FdbFilter& filter);  // learned entries only; how many went
 
   // The watchdog's question: did every worker finish a loop within the last two seconds, or sleep?

@@ -42,6 +42,7 @@ class Engine::Impl final : public PortHost {
   std::vector<WorkerStatus> workers() const;
   std::vector<FdbEntry> fdb(const FdbFilter& filter, size_t limit) const;
   std::vector<NeighbourStatus> neighbours();
+  std::vector<RouteStatus> routes(const std::string& network, size_t limit) const;
   size_t flush_fdb(const FdbFilter& filter);
   bool workers_make_progress() const { return housekeeping_.workers_make_progress(); }
 
@@ -67,11 +68,12 @@ class Engine::Impl final : public PortHost {
   std::atomic<uint32_t> clock_seconds_{1};
   std::vector<std::unique_ptr<Worker>> workers_;
 
-  RoutePlanner planner_;  // configuration thread
-  Nodes nodes_;           // configuration thread
+  Nodes nodes_;                 // configuration thread
+  StaticRoutes static_routes_;  // configuration thread
 
   // Written by the configuration thread under the lock, read by listings under it.
   mutable std::mutex mutex_;
+  RoutePlanner planner_;
   FidMap fids_;
   PortSlots slots_;
   Assignment assignment_;

@@ -122,6 +122,14 @@ std::vector<FdbEntry> Engine::Impl::fdb(const FdbFilter& filter, size_t limit) c
   return entries;
 }
 
+std::vector<RouteStatus> Engine::Impl::routes(const std::string& network, size_t limit) const {
+  const std::scoped_lock lock(mutex_);
+  std::vector<RouteStatus> list;
+  for (RoutePlanner::Listed& route : planner_.list(network, limit))
+    list.push_back({std::move(route.network), route.prefix, std::move(route.next_hop), route.is_static});
+  return list;
+}
+
 std::vector<NeighbourStatus> Engine::Impl::neighbours() {
   std::vector<NeighbourStatus> list;
   housekeeping_.run([&] {

@@ -51,7 +51,10 @@ class RoutePlanner::Draft {
         const Fid fid = fids_.get(spec.network, vlan);
         const NextHopId id = add_hop(fmt::format("pod {} {}", spec.name, vlan), NextHop::Kind::Pod, port.id,
                                      fid, spec.mtu, *spec.mac, planner_.gateway_.mac);
-        for (const IpAddress& ip : spec.ips) add_route(spec.network, Prefix::of(ip), id);
+        for (const IpAddress& ip : spec.ips) {
+          add_route(spec.network, Prefix::of(ip), id);
+          pods_.try_emplace({spec.network, ip}, id);
+        }
       });
     }
   }
@@ -71,6 +74,13 @@ class RoutePlanner::Draft {
                                  host_.spec->mtu, plan_.uplink.mac, planner_.gateway_.mac);
     for (const PrefixedAddress& address : uplink_.spec->underlay)
       add_route(planner_.overlay_.network, Prefix::of(address.ip), id);
+  }
+
+  // What leads nowhere now is left out, and comes back with the pod or the uplink that it leads over.
+  void add_static(const StaticRoute& route) {
+    const std::optional<NextHopId> id = static_hop(route);
+    if (id && routes_[route.network].try_emplace(route.prefix, *id).second)
+      statics_[route.network].insert(route.prefix);
   }
 
   void add_node(const NodeSpec& node) {
@@ -98,10 +108,12 @@ class RoutePlanner::Draft {
   }
 
   Plan finish() {
+    std::erase_if(planner_.tables_, [&](const auto& table) { return !routes_.contains(table.first); });
     for (auto& [network, by_prefix] : routes_) {
       std::vector<Route> routes;
       for (const auto& [prefix, id] : by_prefix) routes.push_back({prefix, id});
       plan_.routing.tables[network] = planner_.compiled(network, std::move(routes));
+      planner_.tables_[network].statics = std::move(statics_[network]);
     }
     // The host's packets to pods come in by the underlay's network.
     if (host_.spec != nullptr)
@@ -112,6 +124,14 @@ class RoutePlanner::Draft {
   }
 
  private:
+  std::optional<NextHopId> static_hop(const StaticRoute& route) {
+    if (!route.via) return add_nobody();
+    if (const auto pod = pods_.find({route.network, *route.via}); pod != pods_.end()) return pod->second;
+    if (route.network == planner_.overlay_.network && is_on_link(*route.via))
+      return add_neighbour(*route.via);
+    return std::nullopt;
+  }
+
   // What was there first stays: pods before the host's addresses before nodes.
   void add_route(const std::string& network, const Prefix& prefix, NextHopId id) {
     routes_[network].try_emplace(prefix, id);
@@ -132,9 +152,19 @@ class RoutePlanner::Draft {
 
   // A pod address of this node that no port has.
   void add_own_cidrs(const NodeSpec& node) {
-    for (const Prefix& cidr : node.pod_cidrs)
-      add_route(planner_.overlay_.network, cidr,
-                add_hop("nobody", NextHop::Kind::Unreachable, kNoPort, kNoFid, UINT16_MAX, {}, {}));
+    for (const Prefix& cidr : node.pod_cidrs) add_route(planner_.overlay_.network, cidr, add_nobody());
+  }
+  NextHopId add_nobody() {
+    if (!nobody_)
+      nobody_ = add_hop("nobody", NextHop::Kind::Unreachable, kNoPort, kNoFid, UINT16_MAX, {}, {});
+    return *nobody_;
+  }
+
+  bool is_on_link(const IpAddress& ip) const {
+    if (uplink_.spec == nullptr) return false;
+    const auto& own = uplink_.spec->underlay;
+    return std::any_of(own.begin(), own.end(),
+                       [&](const PrefixedAddress& address) { return address.prefix().contains(ip); });
   }
 
   NextHopId add_neighbour(const IpAddress& ip) {
@@ -185,8 +215,7 @@ class RoutePlanner::Draft {
 
   // Itself when it is on the link, else the gateway.
   IpAddress neighbour_of(const IpAddress& ip) const {
-    for (const PrefixedAddress& address : uplink_.spec->underlay)
-      if (address.prefix().contains(ip)) return ip;
+    if (is_on_link(ip)) return ip;
     for (const IpAddress& gateway : uplink_.spec->underlay_gateways)
       if (gateway.is_v4() == ip.is_v4()) return gateway;
     return ip;
@@ -211,22 +240,40 @@ class RoutePlanner::Draft {
   Plan plan_;
   RoutedPort uplink_, host_;
   std::map<IpAddress, NextHopId> neighbours_;
+  std::map<std::pair<std::string, IpAddress>, NextHopId> pods_;  // by network and address
+  std::optional<NextHopId> nobody_;
+  std::map<std::string, std::set<Prefix>> statics_;            // by network
   std::map<std::string, std::map<Prefix, NextHopId>> routes_;  // by network
 };
 
 RoutePlanner::Plan RoutePlanner::plan(const std::vector<RoutedPort>& ports, const Nodes& nodes,
-                                      FidMap& fids) {
+                                      const StaticRoutes& statics, FidMap& fids) {
   for (auto& [name, id] : ids_) id.second = false;
   Draft draft(*this, fids);
   draft.find_underlay(ports);
   draft.add_pods(ports);
   draft.add_gateway();
   draft.add_own_addresses();
+  for (const auto& [name, route] : statics) draft.add_static(route);
   for (const auto& [name, node] : nodes) draft.add_node(*node);
   draft.add_default();
   Plan plan = draft.finish();
   forget_unused();
   return plan;
+}
+
+std::vector<RoutePlanner::Listed> RoutePlanner::list(const std::string& network, size_t limit) const {
+  std::map<NextHopId, const std::string*> names;
+  for (const auto& [name, id] : ids_) names[id.first] = &name;
+  std::vector<Listed> listed;
+  for (const auto& [of, table] : tables_) {
+    if (!network.empty() && network != of) continue;
+    for (const Route& route : table.routes) {
+      if (listed.size() == limit) return listed;
+      listed.push_back({of, route.prefix, *names.at(route.value), table.statics.contains(route.prefix)});
+    }
+  }
+  return listed;
 }
 
 NextHopId RoutePlanner::id_of(const std::string& name) {

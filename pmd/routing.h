@@ -7,10 +7,12 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "pmd/port_spec.h"
+#include "pmd/static_route.h"
 #include "pmd/underlay.h"
 #include "switch/lpm.h"
 #include "switch/net/tunnel.h"
@@ -53,11 +55,22 @@ class RoutePlanner {
     std::vector<PlannedHop> hops;
   };
   // Throws Error when there are more next hops than the table has places.
-  Plan plan(const std::vector<RoutedPort>& ports, const Nodes& nodes, FidMap& fids);
+  Plan plan(const std::vector<RoutedPort>& ports, const Nodes& nodes, const StaticRoutes& statics,
+            FidMap& fids);
+
+  struct Listed {
+    std::string network;
+    Prefix prefix;
+    std::string next_hop;  // the name under which it was planned
+    bool is_static = false;
+  };
+  // The last plan's, at most `limit` of them; `network` empty: of all.
+  std::vector<Listed> list(const std::string& network, size_t limit) const;
 
  private:
   struct Table {
     std::vector<Route> routes;  // sorted
+    std::set<Prefix> statics;   // those of them that an operator asked for
     std::shared_ptr<const Lpm> lpm;
   };
   class Draft;

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "ctl/static_route.h"
+
 namespace podswitch {
 namespace {
 
@@ -133,6 +135,28 @@ TEST(Draft, SetsAndRemovesNodes) {
   draft.remove_node("a");
   EXPECT_EQ(draft.next().state.nodes.size(), 1U);
   EXPECT_THAT(error_of([&] { draft.remove_node("a"); }), HasSubstr("a: no such node"));
+}
+
+TEST(Draft, AddsAndRemovesStaticRoutes) {
+  Draft draft{Desired{}};
+  const StaticRoute route = make_static_route("", "172.16.0.0/12", "10.1.0.7");
+  EXPECT_EQ(draft.add_route(route), Draft::Outcome::Changed);
+  EXPECT_EQ(draft.add_route(route), Draft::Outcome::Unchanged);
+  EXPECT_EQ(draft.add_route(make_static_route("blue", "172.16.0.0/12", "")), Draft::Outcome::Changed);
+  EXPECT_EQ(draft.edits().size(), 2U);
+  EXPECT_THAT(error_of([&] { draft.add_route(make_static_route("", "172.16.0.0/12", "10.1.0.8")); }),
+              HasSubstr("via: the route to 172.16.0.0/12 in network default exists, via 10.1.0.7"));
+  draft.remove_route(name_of(route));
+  EXPECT_THAT(error_of([&] { draft.remove_route(name_of(route)); }), HasSubstr("prefix: no static route to"));
+  EXPECT_EQ(draft.next().state.routes.size(), 1U);
+}
+
+TEST(StaticRoutes, AreChecked) {
+  EXPECT_THAT(error_of([] { make_static_route("", "172.16.0.1/12", "10.1.0.7"); }), HasSubstr("prefix: "));
+  EXPECT_THAT(error_of([] { make_static_route("", "172.16.0.0/12", "fd00::1"); }),
+              HasSubstr("via: fd00::1 is not of the family of 172.16.0.0/12"));
+  EXPECT_THAT(error_of([] { make_static_route("", "172.16.0.0/12", "224.0.0.1"); }), HasSubstr("via: "));
+  EXPECT_THAT(error_of([] { make_static_route("", "x", "y"); }), HasSubstr("via: "));
 }
 
 TEST(Merge, BringsBackNodesAndWhatCameByApply) {

@@ -104,6 +104,26 @@ TEST_F(JournalTest, BringsBackNodesAndWhatCameByApply) {
   EXPECT_EQ(Journal(state_).state(), expected);
 }
 
+TEST_F(JournalTest, BringsBackStaticRoutes) {
+  StoredState expected;
+  const StaticRoute via = {"default", *Prefix::parse("172.16.0.0/12"), IpAddress::parse("10.244.1.7")};
+  const StaticRoute nobody = {"blue", *Prefix::parse("fd00:9::/48"), {}};
+  expected.routes = {{name_of(via), via}, {name_of(nobody), nobody}};
+  {
+    Journal journal(state_);
+    const StaticRoute gone = {"default", *Prefix::parse("10.9.0.0/16"), {}};
+    journal.append({RouteAdded{via}, RouteAdded{nobody}, RouteAdded{gone}});
+    journal.append({RouteRemoved{name_of(gone)}});
+    EXPECT_EQ(journal.state(), expected);
+  }
+  {
+    Journal journal(state_);
+    EXPECT_EQ(journal.state(), expected);
+    journal.rewrite(journal.state());
+  }
+  EXPECT_EQ(Journal(state_).state(), expected);
+}
+
 // What a version without nodes wrote.
 TEST_F(JournalTest, ReadsOlderRecords) {
   { Journal journal(state_); }

@@ -35,7 +35,9 @@ class RoutingTest : public testing::Test {
     nodes_[name] = std::make_shared<const NodeSpec>(NodeSpec{
         .name = name, .vteps = std::move(vteps), .vtep_mac = {}, .pod_cidrs = {*Prefix::parse(cidr)}});
   }
-  RoutePlanner::Plan plan() { return planner_.plan({{1, &pod_}, {2, &uplink_}, {3, &host_}}, nodes_, fids_); }
+  RoutePlanner::Plan plan() {
+    return planner_.plan({{1, &pod_}, {2, &uplink_}, {3, &host_}}, nodes_, statics_, fids_);
+  }
   // Where a packet of the pods' network to `to` would go.
   static const PlannedHop* hop_to(const RoutePlanner::Plan& plan, std::string_view to) {
     const IpAddress address = ip(to);
@@ -48,6 +50,7 @@ class RoutingTest : public testing::Test {
 
   PortSpec pod_, uplink_, host_;
   Nodes nodes_;
+  StaticRoutes statics_;
   FidMap fids_;
   RoutePlanner planner_{"one", {}, Gateway{mac("02:00:00:00:00:fe"), {}}};
 };
@@ -96,9 +99,54 @@ TEST_F(RoutingTest, KeepsNumbersAndTablesThatDidNotChange) {
   EXPECT_EQ(hop_to(less, "10.244.2.1")->via, ip("192.0.2.254"));  // the default route
 }
 
+TEST_F(RoutingTest, FollowsStaticRoutes) {
+  const auto add = [&](std::string_view prefix, std::string_view via) {
+    StaticRoute route{"default", *Prefix::parse(prefix), {}};
+    if (!via.empty()) route.via = ip(via);
+    statics_[name_of(route)] = route;
+  };
+  add_node("two", {ip("192.0.2.2")}, "10.244.2.0/24");
+  add("172.16.0.0/12", "10.244.1.1");    // a pod
+  add("fd00:99::/32", "fd00:244:1::1");  // its other family
+  add("198.51.100.0/24", "192.0.2.7");   // a router on the uplink's link
+  add("203.0.113.0/24", "");             // nobody
+  add("10.244.2.128/25", "192.0.2.8");   // more of a node's CIDR
+  add("10.244.1.1/32", "192.0.2.8");     // a pod of this node: that one wins
+  add("192.168.0.0/16", "10.99.9.9");    // leads nowhere
+  const auto plan = this->plan();
+  EXPECT_EQ(hop_to(plan, "172.16.9.9")->hop.port, 1);
+  EXPECT_EQ(hop_to(plan, "fd00:99::5")->hop.port, 1);
+  EXPECT_EQ(hop_to(plan, "198.51.100.1")->via, ip("192.0.2.7"));
+  EXPECT_EQ(hop_to(plan, "198.51.100.1")->hop.kind, NextHop::Kind::Underlay);
+  EXPECT_EQ(hop_to(plan, "203.0.113.1")->hop.kind, NextHop::Kind::Unreachable);
+  EXPECT_EQ(hop_to(plan, "10.244.2.200")->via, ip("192.0.2.8"));
+  EXPECT_EQ(hop_to(plan, "10.244.2.1")->hop.kind, NextHop::Kind::Tunnel);
+  EXPECT_EQ(hop_to(plan, "10.244.1.1")->hop.kind, NextHop::Kind::Pod);
+  EXPECT_EQ(hop_to(plan, "192.168.1.1")->via, ip("192.0.2.254"));  // the default route
+
+  std::map<std::string, std::pair<std::string, bool>> listed;
+  for (const auto& route : planner_.list("default", 100))
+    listed[route.prefix.to_string()] = {route.next_hop, route.is_static};
+  EXPECT_EQ(listed.at("172.16.0.0/12"), (std::pair<std::string, bool>("pod a 0", true)));
+  EXPECT_EQ(listed.at("203.0.113.0/24"), (std::pair<std::string, bool>("nobody", true)));
+  EXPECT_EQ(listed.at("10.244.2.0/24"), (std::pair<std::string, bool>("node two", false)));
+  EXPECT_FALSE(listed.at("10.244.1.1/32").second);
+  EXPECT_FALSE(listed.contains("192.168.0.0/16"));
+  EXPECT_EQ(planner_.list("default", 2).size(), 2U);
+  EXPECT_EQ(planner_.list("other", 100).size(), 0U);
+}
+
+TEST_F(RoutingTest, ListsNothingOfANetworkThatIsGone) {
+  pod_.network = "blue";
+  plan();
+  EXPECT_EQ(planner_.list("blue", 10).size(), 2U);
+  (void)planner_.plan({{2, &uplink_}}, nodes_, {}, fids_);
+  EXPECT_EQ(planner_.list("blue", 10).size(), 0U);
+}
+
 TEST_F(RoutingTest, WithoutAnUplinkOnlyPodsAreReached) {
   add_node("two", {ip("192.0.2.2")}, "10.244.2.0/24");
-  const auto plan = planner_.plan({{1, &pod_}}, nodes_, fids_);
+  const auto plan = planner_.plan({{1, &pod_}}, nodes_, {}, fids_);
   EXPECT_NE(hop_to(plan, "10.244.1.1"), nullptr);
   EXPECT_EQ(hop_to(plan, "10.244.2.1"), nullptr);
   EXPECT_FALSE(plan.routing.tunnel);
