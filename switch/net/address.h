@@ -36,7 +36,8 @@ struct MacAddress {
     std::memcpy(mac.bytes.data(), &v, mac.bytes.size());
     return mac;
   }
-  friend bool operator==(const MacAddress&, const MacAddress&) = default;
+  // Compared as words: the arrays' own comparison calls memcmp.
+  friend bool operator==(const MacAddress& a, const MacAddress& b) { return a.as_u64() == b.as_u64(); }
   friend auto operator<=>(const MacAddress&, const MacAddress&) = default;
 };
 static_assert(sizeof(MacAddress) == 6);
@@ -52,7 +53,7 @@ struct Ipv4Address {
     return v;
   }
   bool is_unspecified() const { return raw() == 0; }
-  friend bool operator==(const Ipv4Address&, const Ipv4Address&) = default;
+  friend bool operator==(const Ipv4Address& a, const Ipv4Address& b) { return a.raw() == b.raw(); }
   friend auto operator<=>(const Ipv4Address&, const Ipv4Address&) = default;
 };
 static_assert(sizeof(Ipv4Address) == 4);
@@ -62,14 +63,21 @@ struct Ipv6Address {
 
   static std::optional<Ipv6Address> parse(std::string_view text);
   std::string to_string() const;
-  bool is_unspecified() const { return *this == Ipv6Address{}; }
+  bool is_unspecified() const { return (word(0) | word(8)) == 0; }
   bool is_multicast() const { return bytes[0] == 0xff; }
   bool is_link_local() const { return bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80; }
   // The link-local address that RFC 4291 appendix A makes of a MAC (EUI-64).
   static Ipv6Address link_local_of(const MacAddress& mac);
   // ff02::1:ffXX:XXXX, RFC 4291 section 2.7.1.
   static Ipv6Address solicited_node_of(const Ipv6Address& target);
-  friend bool operator==(const Ipv6Address&, const Ipv6Address&) = default;
+  uint64_t word(size_t offset) const {  // of 8 bytes, as it lies on the wire
+    uint64_t v;
+    std::memcpy(&v, bytes.data() + offset, sizeof v);
+    return v;
+  }
+  friend bool operator==(const Ipv6Address& a, const Ipv6Address& b) {
+    return ((a.word(0) ^ b.word(0)) | (a.word(8) ^ b.word(8))) == 0;
+  }
   friend auto operator<=>(const Ipv6Address&, const Ipv6Address&) = default;
 };
 static_assert(sizeof(Ipv6Address) == 16);

@@ -24,7 +24,7 @@ class BigEndian {
     value.bytes_ = std::bit_cast<Bytes>(raw);
     return value;
   }
-  friend constexpr bool operator==(BigEndian, BigEndian) = default;
+  friend constexpr bool operator==(BigEndian a, BigEndian b) { return a.raw() == b.raw(); }
 
  private:
   using Bytes = std::array<uint8_t, sizeof(T)>;
