@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "switch/net/address.h"
 #include "switch/net/byte_order.h"
@@ -25,6 +26,23 @@ constexpr Sum complement(Sum sum) noexcept {
 }
 
 Sum sum_bytes(const void* data, size_t length) noexcept;
+
+// Of an IPv4 header of this length, which mostly is 20 bytes.
+inline Sum sum_ipv4_header(const void* header, size_t length) noexcept {
+  if (length != 20) [[unlikely]]
+    return sum_bytes(header, length);
+  uint64_t first, second;
+  uint32_t last;
+  std::memcpy(&first, header, sizeof first);
+  std::memcpy(&second, static_cast<const uint8_t*>(header) + 8, sizeof second);
+  std::memcpy(&last, static_cast<const uint8_t*>(header) + 16, sizeof last);
+  constexpr uint64_t kLow = 0xffff'ffff;
+  uint64_t sum = (first & kLow) + (first >> 32) + (second & kLow) + (second >> 32) + last;
+  sum = (sum & kLow) + (sum >> 32);
+  sum = (sum & 0xffff) + (sum >> 16);
+  sum = (sum & 0xffff) + (sum >> 16);
+  return static_cast<Sum>((sum & 0xffff) + (sum >> 16));
+}
 
 // Over `length` bytes from `offset` on, as far as the chain reaches; segments of odd length included.
 Sum sum_chain(const rte_mbuf& packet, uint32_t offset, uint32_t length) noexcept;

@@ -2,14 +2,11 @@
 #include "switch/net/ecn.h"
 
 #include "switch/net/checksum.h"
-#include "switch/net/headers.h"
-#include "switch/net/mbuf_view.h"
 
 namespace podswitch::net {
 namespace {
 
-// The first two octets of either IP header hold the whole field.
-constexpr int kIpv6Shift = 4;
+constexpr int kIpv6Shift = 4;  // of the traffic class in the first two octets
 
 void set_ipv4_ecn(rte_mbuf& packet, uint16_t l3_offset, Ecn ecn) noexcept {
   auto* ip = header_at<Ipv4Header>(packet, l3_offset);
@@ -28,14 +25,6 @@ void set_ipv6_ecn(rte_mbuf& packet, uint16_t l3_offset, Ecn ecn) noexcept {
 }
 
 }  // namespace
-
-uint8_t traffic_class(const rte_mbuf& packet, uint16_t ether_type, uint16_t l3_offset) noexcept {
-  const auto* word = header_at<be16_t>(packet, l3_offset);
-  if (word == nullptr) return 0;
-  if (ether_type == kEtherTypeIpv4) return static_cast<uint8_t>(word->host());
-  if (ether_type == kEtherTypeIpv6) return static_cast<uint8_t>(word->host() >> kIpv6Shift);
-  return 0;
-}
 
 bool apply_outer_ecn(rte_mbuf& packet, uint16_t ether_type, uint16_t l3_offset,
                      uint8_t outer_traffic_class) noexcept {

@@ -8,6 +8,9 @@
 
 #include <cstdint>
 
+#include "switch/net/headers.h"
+#include "switch/net/mbuf_view.h"
+
 namespace podswitch::net {
 
 enum class Ecn : uint8_t { NotEct = 0, Ect1 = 1, Ect0 = 2, Ce = 3 };
@@ -18,7 +21,14 @@ constexpr Ecn ecn_of(uint8_t traffic_class) noexcept {
 }
 
 // The octet of the IP header at `l3_offset`; 0 when there is none in the first segment.
-uint8_t traffic_class(const rte_mbuf& packet, uint16_t ether_type, uint16_t l3_offset) noexcept;
+inline uint8_t traffic_class(const rte_mbuf& packet, uint16_t ether_type, uint16_t l3_offset) noexcept {
+  // The first two octets of either header hold the whole field.
+  const auto* word = header_at<be16_t>(packet, l3_offset);
+  if (word == nullptr) return 0;
+  if (ether_type == kEtherTypeIpv4) return static_cast<uint8_t>(word->host());
+  if (ether_type == kEtherTypeIpv6) return static_cast<uint8_t>(word->host() >> 4);
+  return 0;
+}
 
 // RFC 6040 section 4.2 at the end of a tunnel: gives the inner IP header at `l3_offset` the ECN field that
 // its own and the outer one make, with the checksum updated. False: the packet must be dropped (congestion

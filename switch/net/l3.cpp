@@ -3,9 +3,6 @@
 
 #include <algorithm>
 
-#include "switch/net/headers.h"
-#include "switch/net/mbuf_view.h"
-
 namespace podswitch::net {
 namespace {
 
@@ -79,7 +76,8 @@ std::optional<L3> inspect_ipv6(const rte_mbuf& packet, uint16_t l3_offset) noexc
 
 }  // namespace
 
-std::optional<L3> inspect_l3(const rte_mbuf& packet, uint16_t ether_type, uint16_t l3_offset) noexcept {
+std::optional<L3> detail::inspect_l3_fully(const rte_mbuf& packet, uint16_t ether_type,
+                                           uint16_t l3_offset) noexcept {
   if (ether_type == kEtherTypeIpv4) return inspect_ipv4(packet, l3_offset);
   if (ether_type == kEtherTypeIpv6) return inspect_ipv6(packet, l3_offset);
   return std::nullopt;

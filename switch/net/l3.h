@@ -8,6 +8,9 @@
 #include <cstdint>
 #include <optional>
 
+#include "switch/net/headers.h"
+#include "switch/net/mbuf_view.h"
+
 namespace podswitch::net {
 
 inline constexpr int kMaxExtensionHeaders = 8;
@@ -24,8 +27,33 @@ struct L3 {
   uint32_t l4_length() const { return end - l4_offset; }
 };
 
+namespace detail {
+// inspect_l3() without its shortcut.
+std::optional<L3> inspect_l3_fully(const rte_mbuf& packet, uint16_t ether_type, uint16_t l3_offset) noexcept;
+}  // namespace detail
+
 // nullopt: truncated, wrong, or more than the above (nothing that a sane sender makes). `ether_type` other
 // than IPv4 and IPv6 is nullopt too.
-std::optional<L3> inspect_l3(const rte_mbuf& packet, uint16_t ether_type, uint16_t l3_offset) noexcept;
+inline std::optional<L3> inspect_l3(const rte_mbuf& packet, uint16_t ether_type,
+                                    uint16_t l3_offset) noexcept {
+  // Nearly all packets are IPv4, have no options and are no fragments: not worth a call, nor a result that
+  // goes through memory.
+  const auto* ip = header_at<Ipv4Header>(packet, l3_offset);
+  if (ether_type != kEtherTypeIpv4 || ip == nullptr || ip->version_ihl != 0x45) [[unlikely]]
+    return detail::inspect_l3_fully(packet, ether_type, l3_offset);
+  const uint32_t total_length = ip->total_length.host();
+  const uint32_t end = l3_offset + total_length;
+  constexpr uint16_t kFragment = kIpv4MoreFragments | kIpv4FragmentOffset;
+  if (total_length < sizeof *ip || end > packet.pkt_len || (ip->fragment.host() & kFragment) != 0)
+      [[unlikely]]
+    return detail::inspect_l3_fully(packet, ether_type, l3_offset);
+  return L3{.end = end,
+            .l4_offset = static_cast<uint16_t>(l3_offset + sizeof *ip),
+            .protocol = ip->protocol,
+            .is_fragment = false,
+            .is_first = true,
+            .has_routing = false,
+            .fragment_id = 0};
+}
 
 }  // namespace podswitch::net

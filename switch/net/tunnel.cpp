@@ -81,7 +81,7 @@ std::optional<TunnelHeader> read_geneve(const rte_mbuf& packet, uint32_t offset)
 bool is_ipv4_checksum_right(const rte_mbuf& packet, const Ipv4Header& ip) noexcept {
   const bool is_of_inner = (packet.packet_type & RTE_PTYPE_TUNNEL_MASK) != 0;
   if (!is_of_inner && (packet.ol_flags & RTE_MBUF_F_RX_IP_CKSUM_GOOD) != 0) return true;  // GOOD or NONE
-  return sum_bytes(&ip, (ip.version_ihl & 0x0fu) * 4) == kGoodSum;
+  return sum_ipv4_header(&ip, (ip.version_ihl & 0x0fu) * 4) == kGoodSum;
 }
 
 // True when the receiving port answers for the UDP checksum, or the packet never was on a wire.

@@ -2,7 +2,10 @@
 #include "switch/net/checksum.h"
 
 #include <gtest/gtest.h>
+
 #include <rte_ip.h>
+#include <algorithm>
+#include <random>
 
 #include "switch/net/headers.h"
 #include "tests/unit/packet_builder.h"
@@ -49,6 +52,18 @@ TEST(Checksum, ChainsEndWhereTheyEnd) {
   const PacketPtr packet = make_mbuf(bytes, {20});
   EXPECT_EQ(net::sum_chain(*packet, 10, 1000), wire(slow_sum(bytes, 10, 50)));
   EXPECT_EQ(net::sum_chain(*packet, 60, 10), 0);
+}
+
+TEST(Checksum, AnIpv4HeadersSumIsThatOfItsBytes) {
+  std::mt19937 random(1);
+  for (int i = 0; i < 20000; ++i) {
+    Bytes header(i % 4 == 0 ? 24 : 20);
+    // Many ones, so that carries carry on.
+    for (uint8_t& byte : header) byte = static_cast<uint8_t>(i % 3 == 0 ? random() : random() | 0xf8);
+    if (i % 7 == 0) std::fill(header.begin(), header.end(), static_cast<uint8_t>(i % 2 == 0 ? 0xff : 0));
+    ASSERT_EQ(net::sum_ipv4_header(header.data(), header.size()),
+              net::sum_bytes(header.data(), header.size()));
+  }
 }
 
 TEST(Checksum, PseudoHeadersAreDpdks) {

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <random>
+
 #include "tests/unit/packet_builder.h"
 
 namespace podswitch::test {
@@ -117,6 +119,30 @@ TEST(L3, RefusesWhatDoesNotFit) {
            {"no IP at all", Packet().eth(kZeroMac, kZeroMac).ether_type(0x88cc).payload(60)},
        })
     EXPECT_FALSE(inspect(c.packet, c.sizes)) << c.what;
+}
+
+TEST(L3, TheShortcutSaysTheSame) {
+  std::mt19937 random(1);
+  const auto same = [](const std::optional<net::L3>& a, const std::optional<net::L3>& b) {
+    return a.has_value() == b.has_value() &&
+           (!a || (a->end == b->end && a->l4_offset == b->l4_offset && a->protocol == b->protocol &&
+                   a->is_fragment == b->is_fragment && a->is_first == b->is_first &&
+                   a->has_routing == b->has_routing && a->fragment_id == b->fragment_id));
+  };
+  size_t found = 0;
+  for (int i = 0; i < 20000; ++i) {
+    Bytes bytes = Packet().eth(kZeroMac, kZeroMac).ipv4("10.0.0.1", "10.0.0.2").udp(1, 2).payload(20).bytes();
+    for (unsigned changes = random() % 3; changes > 0; --changes)
+      bytes[14 + random() % 10] = static_cast<uint8_t>(random());
+    if (random() % 4 == 0) bytes.resize(14 + random() % 50);
+    const auto packet = make_mbuf(bytes);
+    for (const uint16_t type : {net::kEtherTypeIpv4, net::kEtherTypeIpv6}) {
+      const auto quick = net::inspect_l3(*packet, type, 14);
+      ASSERT_TRUE(same(quick, net::detail::inspect_l3_fully(*packet, type, 14))) << text_of(bytes);
+      found += quick.has_value();
+    }
+  }
+  EXPECT_GT(found, 1000u);
 }
 
 }  // namespace
