@@ -39,7 +39,9 @@ struct NextHop {
 
 class NextHopTable {
  public:
-  NextHopTable() : entries_(std::make_unique<std::array<std::atomic<const NextHop*>, kMaxNextHops>>()) {
+  NextHopTable()
+      : entries_(std::make_unique<std::array<std::atomic<const NextHop*>, kMaxNextHops>>()),
+        kinds_(std::make_unique<std::array<std::atomic<NextHop::Kind>, kMaxNextHops>>()) {
     for (auto& entry : *entries_) entry.store(&kNone, std::memory_order_relaxed);
   }
   ~NextHopTable() {
@@ -48,21 +50,34 @@ class NextHopTable {
   NextHopTable(const NextHopTable&) = delete;
   NextHopTable& operator=(const NextHopTable&) = delete;
 
+  // Any thread. Of the present entry or of the one before it: without the entry itself, which seldom is hot.
+  NextHop::Kind kind_of(NextHopId id) const noexcept { return (*kinds_)[id].load(std::memory_order_relaxed); }
   // Worker: valid until it reports quiescent.
   const NextHop& operator[](NextHopId id) const noexcept {
     return *(*entries_)[id].load(std::memory_order_acquire);
   }
 
+  // Any thread.
+  size_t memory_bytes() const noexcept {
+    return sizeof *entries_ + sizeof *kinds_ + size_.load(std::memory_order_relaxed) * sizeof(NextHop);
+  }
+
   using Replaced = std::unique_ptr<const NextHop>;
   // One writer at a time. The replaced entry, if there was one, may be freed after a grace period.
   [[nodiscard]] Replaced set(NextHopId id, std::unique_ptr<const NextHop> next) {
+    (*kinds_)[id].store(next == nullptr ? NextHop::Kind::None : next->kind, std::memory_order_relaxed);
+    const bool is_there = next != nullptr;
     const NextHop* old = (*entries_)[id].exchange(next == nullptr ? &kNone : next.release());
+    size_.store(size_.load(std::memory_order_relaxed) + is_there - (old != &kNone),
+                std::memory_order_relaxed);
     return Replaced(old == &kNone ? nullptr : old);
   }
 
  private:
   static constexpr NextHop kNone{};
   std::unique_ptr<std::array<std::atomic<const NextHop*>, kMaxNextHops>> entries_;
+  std::unique_ptr<std::array<std::atomic<NextHop::Kind>, kMaxNextHops>> kinds_;
+  std::atomic<size_t> size_{0};
 };
 
 }  // namespace podswitch

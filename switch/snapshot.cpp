@@ -18,15 +18,6 @@ Fid FidMap::get(const std::string& network, uint16_t vlan) {
   return it->second;
 }
 
-uint64_t AddressTable::hash(Fid fid, const IpAddress& ip) noexcept {
-  uint64_t high, low;
-  std::memcpy(&high, ip.v6.bytes.data(), 8);
-  std::memcpy(&low, ip.v6.bytes.data() + 8, 8);
-  const auto product = static_cast<unsigned __int128>(low ^ 0x9e3779b97f4a7c15ULL) *
-                       ((high ^ uint64_t{fid} << 48) * 2 + 0xbf58476d1ce4e5b9ULL);
-  return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
-}
-
 void AddressTable::build(const std::vector<std::tuple<Fid, IpAddress, Owner>>& entries) {
   slots_.assign(std::bit_ceil(entries.size() * 2 + 2), Slot{});
   size_ = 0;

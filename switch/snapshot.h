@@ -5,6 +5,8 @@
 #pragma once
 
 #include <rte_mbuf.h>
+#include <rte_prefetch.h>
+
 #include <array>
 
 #include <cstdint>
@@ -95,6 +97,9 @@ class AddressTable {
   };
   void build(const std::vector<std::tuple<Fid, IpAddress, Owner>>& entries);
   const Owner* find(Fid fid, const IpAddress& ip) const noexcept;
+  void prefetch(Fid fid, const IpAddress& ip) const noexcept {
+    rte_prefetch0(&slots_[hash(fid, ip) & (slots_.size() - 1)]);
+  }
   size_t size() const { return size_; }
 
  private:
@@ -103,7 +108,11 @@ class AddressTable {
     Fid fid = kNoFid;  // kNoFid: free
     Owner owner{};
   };
-  static uint64_t hash(Fid fid, const IpAddress& ip) noexcept;
+  static uint64_t hash(Fid fid, const IpAddress& ip) noexcept {
+    const auto product = static_cast<unsigned __int128>(ip.v6.word(8) ^ 0x9e3779b97f4a7c15ULL) *
+                         ((ip.v6.word(0) ^ uint64_t{fid} << 48) * 2 + 0xbf58476d1ce4e5b9ULL);
+    return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
+  }
   std::vector<Slot> slots_;  // size is a power of two, at most half full
   size_t size_ = 0;
 };

@@ -22,8 +22,8 @@ using Kind = NextHop::Kind;
 
 // What kind of next hop an address of the packet has in network `fid`.
 enum class End { Source, Destination };
-Kind kind_of(End end, const rte_mbuf& packet, const PacketMeta& meta, Fid fid,
-             const Snapshot& snapshot) noexcept {
+template <End end>
+Kind kind_of(const rte_mbuf& packet, const PacketMeta& meta, Fid fid, const Snapshot& snapshot) noexcept {
   const Lpm* routes = snapshot.fids[fid].routes;
   if (routes == nullptr) return Kind::None;
   uint32_t id = kNoRoute;
@@ -33,7 +33,7 @@ Kind kind_of(End end, const rte_mbuf& packet, const PacketMeta& meta, Fid fid,
   } else if (const auto* ip = net::header_at<net::Ipv6Header>(packet, meta.l3_offset)) {
     id = routes->find(end == End::Source ? ip->source : ip->destination);
   }
-  return id == kNoRoute ? Kind::None : (*snapshot.next_hops)[id].kind;
+  return id == kNoRoute ? Kind::None : snapshot.next_hops->kind_of(id);
 }
 
 // To a pod of this node, without a tunnel, from somebody whom a tunnel does not lead to.
@@ -41,9 +41,9 @@ void take_direct(const rte_mbuf& packet, PacketMeta& meta, const Snapshot& snaps
   const TunnelView& view = snapshot.tunnel;
   if (mac_of_key(meta.destination).as_u64() != view.uplink_mac ||
       meta.l3_offset != sizeof(net::EtherHeader) ||
-      kind_of(End::Destination, packet, meta, view.fid, snapshot) != Kind::Pod)
+      kind_of<End::Destination>(packet, meta, view.fid, snapshot) != Kind::Pod)
     return;
-  if (kind_of(End::Source, packet, meta, view.fid, snapshot) != Kind::Underlay)
+  if (kind_of<End::Source>(packet, meta, view.fid, snapshot) != Kind::Underlay)
     return meta.drop(DropReason::TunnelSource);
   meta.fid = view.fid;
   meta.verdict = Verdict::Route;
@@ -61,21 +61,62 @@ void parse_inner(rte_mbuf& packet, PacketMeta& meta, const Snapshot& snapshot) n
   if (ether->destination.as_u64() != snapshot.tunnel.vtep_mac || !is_ip(meta.ether_type))
     return meta.drop(DropReason::TunnelNotForUs);
   // A pod of this node is not behind a tunnel: somebody else pretends to be it.
-  if (kind_of(End::Source, packet, meta, meta.fid, snapshot) == Kind::Pod)
+  if (kind_of<End::Source>(packet, meta, meta.fid, snapshot) == Kind::Pod)
     return meta.drop(DropReason::TunnelSource);
   meta.verdict = Verdict::Route;
 }
 
-void take_out(rte_mbuf& packet, PacketMeta& meta, const Snapshot& snapshot) noexcept {
+// Whose tunnels end here and who may send, looked up once for those that follow each other.
+class Vteps {
+ public:
+  explicit Vteps(const TunnelView& view) noexcept : view_(view) {}
+
+  // Of many other nodes' VTEPs few are in a near cache.
+  void prefetch(const Burst& burst) const noexcept {
+    constexpr size_t kNear = 256;
+    if (view_.vteps.size() < kNear) return;
+    for (uint16_t i = 0; i < burst.count; ++i) {
+      const PacketMeta& meta = burst.meta[i];
+      if (meta.verdict != Verdict::Undecided) continue;
+      if (meta.ether_type == net::kEtherTypeIpv4)
+        prefetch<net::Ipv4Header>(*burst.packets[i], meta);
+      else if (meta.ether_type == net::kEtherTypeIpv6)
+        prefetch<net::Ipv6Header>(*burst.packets[i], meta);
+    }
+  }
+  // nullptr: none.
+  const AddressTable::Owner* own(const IpAddress& ip) noexcept { return find(view_.own_vteps, ip, own_); }
+  const AddressTable::Owner* other(const IpAddress& ip) noexcept { return find(view_.vteps, ip, other_); }
+
+ private:
+  template <typename Header>
+  void prefetch(const rte_mbuf& packet, const PacketMeta& meta) const noexcept {
+    if (const auto* ip = net::header_at<Header>(packet, meta.l3_offset))
+      view_.vteps.prefetch(view_.underlay, IpAddress(ip->source));
+  }
+
+  struct Last {
+    IpAddress ip;
+    const AddressTable::Owner* owner = nullptr;
+  };
+  const AddressTable::Owner* find(const AddressTable& table, const IpAddress& ip, Last& last) const noexcept {
+    if (last.owner == nullptr || last.ip != ip) last = {ip, table.find(view_.underlay, ip)};
+    return last.owner;
+  }
+
+  const TunnelView& view_;
+  Last own_, other_;
+};
+
+void take_out(rte_mbuf& packet, PacketMeta& meta, const Snapshot& snapshot, Vteps& vteps) noexcept {
   const TunnelView& view = snapshot.tunnel;
   const net::TunnelRead read =
       net::read_tunnel(packet, meta.ether_type, meta.l3_offset, view.udp_port, view.encapsulation);
   if (read.verdict == net::TunnelVerdict::NotTunnel) return take_direct(packet, meta, snapshot);
   if (read.verdict == net::TunnelVerdict::Malformed) return meta.drop(DropReason::TunnelMalformed);
   const net::TunnelPacket& tunnel = read.packet;
-  if (view.own_vteps.find(view.underlay, tunnel.outer_destination) == nullptr) return;
-  if (view.vteps.find(view.underlay, tunnel.outer_source) == nullptr)
-    return meta.drop(DropReason::TunnelVtepUnknown);
+  if (vteps.own(tunnel.outer_destination) == nullptr) return;
+  if (vteps.other(tunnel.outer_source) == nullptr) return meta.drop(DropReason::TunnelVtepUnknown);
   if (tunnel.vni != view.vni) return meta.drop(DropReason::TunnelVniUnknown);
   podswitch::decapsulate(packet, tunnel);
   parse_inner(packet, meta, snapshot);
@@ -88,9 +129,11 @@ void take_out(rte_mbuf& packet, PacketMeta& meta, const Snapshot& snapshot) noex
 
 void decapsulate(Burst& burst, const Snapshot& snapshot, Local&) noexcept {
   if (!snapshot.ports[burst.in_port].is_uplink || !snapshot.tunnel.enabled) return;
+  Vteps vteps(snapshot.tunnel);
+  vteps.prefetch(burst);
   for_each_undecided(burst, [&](rte_mbuf& packet, PacketMeta& meta) noexcept {
     if ((meta.destination & kGroupBit) != 0 || !is_ip(meta.ether_type)) return;
-    take_out(packet, meta, snapshot);
+    take_out(packet, meta, snapshot, vteps);
     burst.to_route += meta.verdict == Verdict::Route ? 1 : 0;
   });
 }

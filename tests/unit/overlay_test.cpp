@@ -138,6 +138,51 @@ TEST(Overlay, RefusesWhatIsWrongAboutATunnelPacket) {
   EXPECT_EQ(fate(third, std::move(out.packet)), "tunnel_vtep_unknown");
 }
 
+// The outer source becomes 192.0.2.LAST, with the header's checksum made right again.
+void set_outer_source(rte_mbuf& packet, uint8_t last) {
+  auto* outer = rte_pktmbuf_mtod_offset(&packet, net::Ipv4Header*, sizeof(net::EtherHeader));
+  outer->source.bytes[3] = last;
+  outer->checksum = {};
+  outer->checksum = be16_t::from_raw(net::complement(net::sum_bytes(outer, sizeof *outer)));
+}
+
+TEST(Overlay, JudgesEachPacketOfABurstByItself) {
+  Node one(1), two(2);
+  std::vector<PacketPtr> burst;
+  for (const uint8_t last : {1, 77, 77, 1, 1, 78, 1}) {
+    burst.push_back(in_tunnel(one));
+    set_outer_source(*burst.back(), last);
+  }
+  burst.push_back(in_tunnel(one));
+  rte_pktmbuf_mtod_offset(burst.back().get(), net::Ipv4Header*, 14)->destination =
+      ip4("192.0.2.9");  // wrong sum
+  std::vector<std::string> fates;
+  for (const Outcome& outcome : two.rig().send_together(kUplink, std::move(burst)))
+    fates.push_back(outcome.verdict());
+  const std::string unknown = "tunnel_vtep_unknown";
+  EXPECT_EQ(fates, (std::vector<std::string>{"to 1", unknown, unknown, "to 1", "to 1", unknown, "to 1",
+                                             "tunnel_malformed"}));
+}
+
+TEST(Overlay, RoutesEachPacketOfABurstByItself) {
+  Node one(1);
+  std::vector<PacketPtr> burst;
+  const auto add = [&](std::string_view to, uint8_t ttl, size_t cut = 0) {
+    burst.push_back(
+        Packet().eth(kPodMac, kGatewayMac).ipv4("10.244.1.1", to, {.ttl = ttl}).udp(1, 2).cut(cut).mbuf());
+  };
+  add("10.244.2.1", 9);
+  add("192.0.2.1", 9);
+  add("10.244.2.1", 1);
+  add("203.0.113.1", 9);
+  add("192.0.2.2", 9);
+  std::vector<std::string> fates;
+  for (const Outcome& outcome : one.rig().send_together(kPod, std::move(burst)))
+    fates.push_back(outcome.verdict());
+  // Errors go back to the pod.
+  EXPECT_EQ(fates, (std::vector<std::string>{"to 2", "to 3", "to 1", "to 1", "to 2"}));
+}
+
 TEST(Overlay, RefusesAPodOfThisNodeFromOutside) {
   constexpr size_t kInnerIp = 14 + 20 + 8 + 8 + 14;
   Node one(1), two(2);

@@ -52,6 +52,17 @@ Outcome Rig::send(PortId in, PacketPtr packet, Stage stage) {
   return {std::move(packet), burst.meta[0]};
 }
 
+std::vector<Outcome> Rig::send_together(PortId in, std::vector<PacketPtr> packets) {
+  Burst burst;
+  burst.in_port = in;
+  burst.count = static_cast<uint16_t>(packets.size());
+  for (uint16_t i = 0; i < burst.count; ++i) burst.packets[i] = packets[i].get();
+  run_pipeline(burst, *snapshot_, local_);
+  std::vector<Outcome> outcomes;
+  for (uint16_t i = 0; i < burst.count; ++i) outcomes.push_back({std::move(packets[i]), burst.meta[i]});
+  return outcomes;
+}
+
 uint64_t Rig::counted(PortId port, DropReason reason) const {
   return (*counters_)[port].reasons[static_cast<size_t>(reason)].get();
 }

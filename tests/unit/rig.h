@@ -30,6 +30,8 @@ class Rig {
   // Through parse and `stage`; without a stage, through the whole pipeline.
   Outcome send(PortId in, const Packet& packet, Stage stage = nullptr);
   Outcome send(PortId in, PacketPtr packet, Stage stage = nullptr);
+  // Together, as one burst; at most kBurstSize.
+  std::vector<Outcome> send_together(PortId in, std::vector<PacketPtr> packets);
   // What the housekeeping thread does with what was posted.
   void apply_learned();
 

@@ -46,6 +46,18 @@ class UnderlayTest : public testing::Test {
   Underlay underlay_;
 };
 
+TEST_F(UnderlayTest, TheTableSaysWhatKindAHopIsWithoutTheHop) {
+  const NextHopTable empty;
+  EXPECT_EQ(table_.memory_bytes(), empty.memory_bytes() + sizeof(NextHop));
+  EXPECT_EQ(empty.kind_of(5), NextHop::Kind::None);
+  EXPECT_EQ(table_.kind_of(5), NextHop::Kind::Unresolved);
+  underlay_.heard(kNeighbour, mac("02:00:00:00:00:09"), 2);
+  EXPECT_EQ(table_.kind_of(5), NextHop::Kind::Underlay);
+  underlay_.set({2, mac("02:00:00:00:00:ee"), ip4("192.0.2.1"), std::nullopt}, {}, 3);
+  EXPECT_EQ(table_.kind_of(5), NextHop::Kind::None);
+  EXPECT_EQ(table_.memory_bytes(), empty.memory_bytes());
+}
+
 TEST_F(UnderlayTest, AsksUntilItHears) {
   EXPECT_EQ(table_[5].kind, NextHop::Kind::Unresolved);
   const auto first = sent();
