@@ -131,6 +131,8 @@ std::vector<Command> own_commands() {
                    {"Memory", "memory_bytes", Format::Bytes},
                    {"Buffers", "buffers", Format::Count},
                    {"Buffers in use", "buffers_in_use", Format::Count},
+                   {"Routes", "routes", Format::Count},
+                   {"Routes' memory", "route_bytes", Format::Bytes},
                    {"FDB entries", "fdb_size", Format::Count},
                    {"FDB capacity", "fdb_capacity", Format::Count},
                    {"FDB moves", "fdb_moves", Format::Count},

@@ -127,6 +127,8 @@ struct SwitchStatus {
   size_t ports = 0, workers = 0;
   size_t fdb_size = 0, fdb_capacity = 0;
   uint64_t fdb_moves = 0, learn_queue_full = 0;
+  size_t routes = 0;                         // of all networks
+  uint64_t route_bytes = 0;                  // of their tables and next hops
   uint64_t buffers = 0, buffers_in_use = 0;  // packet buffers; those in workers' caches count as free
 };
 

@@ -3,6 +3,8 @@
 #include <rte_cycles.h>
 #include <rte_mempool.h>
 
+#include <set>
+
 #include "pmd/engine_impl.h"
 
 namespace podswitch {
@@ -22,6 +24,13 @@ void subtract(PortFigures& from, const PortFigures& what) {
   from.tx_packets -= what.tx_packets;
   from.tx_bytes -= what.tx_bytes;
   for (size_t i = 0; i < kReasonCount; ++i) from.reasons[i] -= what.reasons[i];
+}
+
+// The underlay's network may have a pod network's.
+std::set<const Lpm*> tables_of(const Snapshot& snapshot) {
+  std::set<const Lpm*> tables;
+  for (const auto& table : snapshot.tables) tables.insert(table.get());
+  return tables;
 }
 
 }  // namespace
@@ -64,6 +73,11 @@ SwitchStatus Engine::Impl::status() const {
   status.fdb_capacity = fdb_.capacity();
   status.fdb_moves = fdb_.moves();
   for (const auto& worker : workers_) status.learn_queue_full += worker->learn_queue_full();
+  for (const Lpm* table : tables_of(*publisher_.current()->snapshot)) {
+    status.routes += table->size();
+    status.route_bytes += table->memory_bytes();
+  }
+  status.route_bytes += next_hops_.memory_bytes();
   status.buffers = eal_.buffers();
   status.buffers_in_use = rte_mempool_in_use_count(&eal_.pool());
   return status;

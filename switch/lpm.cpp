@@ -89,7 +89,7 @@ class LpmBuilder {
       throw std::invalid_argument(twice->route->prefix.to_string() + " is there twice");
     return entry_of(keys, 0, kNoRoute);
   }
-  std::unique_ptr<const Lpm> take(uint32_t v4_root, uint32_t v6_root);
+  std::unique_ptr<const Lpm> take(uint32_t v4_root, uint32_t v6_root, size_t routes);
 
  private:
   using Node = Lpm::Node;
@@ -177,11 +177,12 @@ uint32_t LpmBuilder::place(Node node, size_t first_slot, size_t count) {
   return static_cast<uint32_t>(at);
 }
 
-std::unique_ptr<const Lpm> LpmBuilder::take(uint32_t v4_root, uint32_t v6_root) {
+std::unique_ptr<const Lpm> LpmBuilder::take(uint32_t v4_root, uint32_t v6_root, size_t routes) {
   std::unique_ptr<Lpm> lpm(new Lpm);
   lpm->v4_root_ = v4_root;
   lpm->v6_root_ = v6_root;
   lpm->cell_count_ = cells_.size();
+  lpm->size_ = routes;
   if (cells_.empty()) return lpm;
   const size_t bytes = cells_.size() * sizeof(Node);
   lpm->cells_.reset(static_cast<Node*>(::operator new (bytes, std::align_val_t{64})));
@@ -205,7 +206,7 @@ std::unique_ptr<const Lpm> Lpm::build(std::span<const Route> routes) {
   LpmBuilder builder;
   const uint32_t v4_root = builder.add(std::move(v4));
   const uint32_t v6_root = builder.add(std::move(v6));
-  return builder.take(v4_root, v6_root);
+  return builder.take(v4_root, v6_root, routes.size());
 }
 
 }  // namespace podswitch

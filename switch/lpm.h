@@ -61,6 +61,8 @@ class Lpm {
   void prefetch(const Ipv6Address& destination) const noexcept {
     prefetch(v6_root_, word_of(destination, 0));
   }
+  // Routes that it was built from.
+  size_t size() const { return size_; }
   // Of all that find() reads.
   size_t memory_bytes() const { return sizeof *this + cell_count_ * sizeof(Node); }
 
@@ -125,6 +127,7 @@ class Lpm {
   uint32_t v6_root_ = kNoRoute;
   std::unique_ptr<Node[], Free> cells_;  // nodes, with their entries in the cells behind them
   size_t cell_count_ = 0;
+  size_t size_ = 0;
 };
 
 }  // namespace podswitch

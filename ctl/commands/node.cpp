@@ -49,6 +49,8 @@ Answer DaemonCommands::status(const Call&) {
                  {"left_out", left_out},
                  {"workers", status.workers},
                  {"workers_make_progress", engine.workers_make_progress()},
+                 {"routes", status.routes},
+                 {"route_bytes", status.route_bytes},
                  {"fdb_size", status.fdb_size},
                  {"fdb_capacity", status.fdb_capacity},
                  {"fdb_moves", status.fdb_moves},
