@@ -57,6 +57,7 @@ Json result(const Trial& trial, const Outcome& o, const Histogram& latencies) {
             {"rate_sent", static_cast<double>(o.sent) / o.seconds},
             {"rate_received", static_cast<double>(r.arrived) / o.seconds},
             {"bits_received", static_cast<double>(r.bytes) * 8 / o.seconds},
+            {"first_arrival_ns", o.first_arrival},
             {"limit", limit(trial, o)},
             {"latency_ns", nullptr},
             {"trial", to_json(trial)}};

@@ -82,6 +82,8 @@ Verdict Checker::verify(const rte_mbuf& packet) const noexcept {
   if (!stream_.trial().changes_macs() &&
       (!is_behind(ether.destination, to) || !is_behind(ether.source, from)))
     return Verdict::Unexpected;
+  // What found another way than through the tunnel.
+  if (stream_.outer_received() != 0 && !Outer::is_right(packet)) return Verdict::Unexpected;
   if (packet.data_len < stamp_at_ + sizeof(Stamp)) return Verdict::Corrupt;
   if (rte_pktmbuf_mtod_offset(&packet, const Stamp*, stamp_at_)->trial.host() != stream_.trial_number())
     return Verdict::Unexpected;

@@ -5,6 +5,8 @@
 #include <rte_ethdev.h>
 #include <rte_prefetch.h>
 
+#include <ctime>
+
 #include "tests/bench/generator/sender.h"
 
 namespace podswitch::bench {
@@ -23,6 +25,12 @@ void release(rte_mbuf** burst, uint16_t count) {
     rte_pktmbuf_free_bulk(burst, count);
   else
     rte_mempool_put_bulk(burst[0]->pool, reinterpret_cast<void**>(burst), count);
+}
+
+uint64_t monotonic_ns() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
 }
 
 }  // namespace
@@ -44,6 +52,7 @@ Receiver::Receiver(const Stream& stream, bool echoed, Histogram* latencies)
 
 void Receiver::begin_count(uint64_t first_position, uint64_t now, uint64_t hz) {
   received_ = {};
+  first_arrival_ = 0;
   first_position_ = first_position;
   settled_at_ = now + hz / 1000 * kSettleMs;
 }
@@ -54,6 +63,7 @@ bool Receiver::poll(uint16_t port) {
     const uint16_t count = rte_eth_rx_burst(port, 0, burst, kBurst);
     if (count == 0) return i > 0;
     take(burst, count);
+    if (first_arrival_ == 0 && received_.frames != 0) first_arrival_ = monotonic_ns();
     release(burst, count);
     if (count < kBurst) return true;
   }

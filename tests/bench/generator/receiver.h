@@ -33,6 +33,8 @@ class Receiver {
   // Counts from now on, of the frames from this position in the stream on, which is sent at `now`.
   void begin_count(uint64_t first_position, uint64_t now, uint64_t hz);
   const Received& received() const { return received_; }
+  // When the first frame that counts had arrived, by CLOCK_MONOTONIC in ns; 0: none has.
+  uint64_t first_arrival() const { return first_arrival_; }
 
  private:
   void take(rte_mbuf* const* burst, uint16_t count);
@@ -45,6 +47,7 @@ class Receiver {
   Received received_;
   uint32_t bursts_ = 0;
   uint64_t first_position_ = 0;
+  uint64_t first_arrival_ = 0;
   uint64_t settled_at_ = 0;  // 0: nothing from before the count can come any more
 };
 

@@ -83,6 +83,7 @@ Outcome Run::measure() {
   // The rate is that of the time that counts; what came later was on its way.
   outcome_.received.arrived = meanwhile.arrived;
   outcome_.received.bytes = meanwhile.bytes;
+  outcome_.first_arrival = lanes_.front().receiver.first_arrival();
   for (const Lane& lane : lanes_) outcome_.starved |= lane.sender.starved();
   return outcome_;
 }

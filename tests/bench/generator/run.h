@@ -16,9 +16,10 @@ namespace podswitch::bench {
 
 struct Outcome {
   uint64_t sent = 0;
-  uint64_t refused = 0;       // a ring was full
-  uint64_t echo_refused = 0;  // the same, on the way back
-  bool starved = false;       // buffers were missing
+  uint64_t refused = 0;        // a ring was full
+  uint64_t echo_refused = 0;   // the same, on the way back
+  bool starved = false;        // buffers were missing
+  uint64_t first_arrival = 0;  // of the first lane, as Receiver has it
   Received received;
   double seconds = 0;
   double busy = 0;                  // share of the time that was spent on frames, not on full and empty rings

@@ -76,7 +76,7 @@ class Stream {
   void write(uint8_t* frame, const Cursor& cursor, uint64_t tsc) const noexcept;
   // What is sent in front of it, if anything: outer_sent() bytes.
   void write_outer(uint8_t* to, const Cursor& cursor) const noexcept {
-    outer_.write(to, wire_bytes(cursor), cursor.flow, cursor.node);
+    outer_.write(to, wire_bytes(cursor), cursor.flow, trial_.first_node + cursor.node);
   }
 
  private:
@@ -89,7 +89,7 @@ class Stream {
   Template make_template(uint16_t wire_bytes) const;
   // A far address' last three bytes: a number, or a host in a /24 of its node.
   uint32_t far_number(const Cursor& cursor) const noexcept {
-    return trial_.nodes == 0 ? cursor.flow : (cursor.node << 8 | (cursor.host & 0xff));
+    return trial_.nodes == 0 ? cursor.flow : ((trial_.first_node + cursor.node) << 8 | (cursor.host & 0xff));
   }
 
   static be16_t folded_checksum(uint64_t sum) noexcept {

@@ -79,6 +79,8 @@ bool set_overlay(Trial& trial, const std::string& key, const Json& value) {
     trial.tunnel = read_name<Tunnel>(key, value, kTunnels);
   else if (key == "nodes")
     trial.nodes = read_count(key, value, 0, kMostNodes);
+  else if (key == "first_node")
+    trial.first_node = read_count(key, value, 0, kMostNodes);
   else if (key == "sources")
     trial.sources = read_count(key, value, 1, kMostSources);
   else if (key == "hops")
@@ -134,6 +136,8 @@ void check(const Trial& trial) {
     fail("tunnel, hops and to_mac are for one-way traffic of one MAC");
   const bool is_v6 = trial.protocol == Protocol::Udp6 || trial.protocol == Protocol::Tcp6;
   if (trial.nodes != 0 && is_v6) fail("nodes have IPv4 addresses only");
+  if (trial.nodes + trial.first_node > kMostNodes)
+    fail("there are " + std::to_string(kMostNodes) + " nodes at most");
   if (!std::has_single_bit(trial.sources)) fail("sources are a power of two");
 }
 
@@ -160,6 +164,7 @@ const std::vector<TrialFlag>& trial_flags() {
       {"latency", "switch", "time stamps in each frame (at rate 0: in 1 of 64)"},
       {"tunnel", "text", "frames with VXLAN headers in front: arriving, sent, through (both), none"},
       {"nodes", "number", "spread the far addresses over so many /24; 0: numbered"},
+      {"first-node", "number", "which of them is the first"},
       {"sources", "number", "near addresses, a power of two up to 4096"},
       {"hops", "number", "routers on the way, 0 or 1: TTL and MACs are other ones"},
       {"to-mac", "text", "destination of the frames; default: the other port's"},
@@ -195,6 +200,7 @@ Json to_json(const Trial& trial) {
           {"latency", trial.latency},
           {"tunnel", kTunnels[static_cast<size_t>(trial.tunnel)]},
           {"nodes", trial.nodes},
+          {"first_node", trial.first_node},
           {"sources", trial.sources},
           {"hops", trial.hops},
           {"to_mac", trial.to_mac.to_string()},

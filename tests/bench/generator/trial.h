@@ -35,6 +35,7 @@ struct Trial {
   // For switches that route between pods and an overlay.
   Tunnel tunnel = Tunnel::None;
   uint32_t nodes = 0;       // that the far addresses are of; 0: those are just numbered
+  uint32_t first_node = 0;  // number of the first of them
   uint32_t sources = 4096;  // near addresses, a power of two
   uint32_t hops = 0;        // routers on the way, at most one
   MacAddress to_mac;        // of each frame that is sent; zero: of the other port

@@ -38,16 +38,20 @@ def vtep(number):
     return ".".join(str(value >> shift & 255) for shift in (24, 16, 8, 0))
 
 
+def pod_cidrs(number):
+    high, low = divmod(number, 256)
+    return [f"32.{high}.{low}.0/24", f"fd00:32:0:{number:x}::/64"]
+
+
 def node(number):
     """A v1 Node, as podswitch apply takes it."""
-    high, low = divmod(number, 256)
     return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": f"node-{number}", "uid": f"uid-{number}"},
-            "spec": {"podCIDRs": [f"32.{high}.{low}.0/24", f"fd00:32:0:{number:x}::/64"]},
+            "spec": {"podCIDRs": pod_cidrs(number)},
             "status": {"addresses": [{"type": "InternalIP", "address": vtep(number)}]}}
 
 
-def node_list(count):
-    return json.dumps({"apiVersion": "v1", "kind": "List", "items": [node(number) for number in range(count)]})
+def node_list(numbers):
+    return json.dumps({"apiVersion": "v1", "kind": "List", "items": [node(number) for number in numbers]})
 
 
 ENCAPSULATE = Overlay((POD, UPLINK))

@@ -53,7 +53,7 @@ class Podswitch:
             self.add_ports([{"name": f"p{i}", "type": "vhost-user", "path": path, "mtu": self.mtu, **self._place(i)}
                             for i, path in enumerate(paths)])
         if self.network:
-            self.apply(overlay.node_list(self.network.nodes))
+            self.apply(overlay.node_list(range(self.network.nodes)))
 
     def _place(self, port):
         """What a port is in the overlay, if there is one."""
@@ -68,12 +68,12 @@ class Podswitch:
                 "underlay": [f"{overlay.UPLINK_IP}/{overlay.UNDERLAY_LENGTH}"],
                 "underlay-gateway": [overlay.UNDERLAY_GATEWAY]}
 
-    def apply(self, objects):
+    def apply(self, objects, *words):
         """Kubernetes objects, as JSON text."""
         path = os.path.join(self.folder, "objects.json")
         with open(path, "w") as file:
             file.write(objects)
-        return self.cli("apply", "-f", path)
+        return self.cli("apply", "-f", path, *words)
 
     def add_ports(self, ports):
         path = os.path.join(self.folder, "ports.json")
@@ -114,6 +114,13 @@ class Podswitch:
             if row["disposition"] == "dropped":
                 reasons[row["reason"]] += row["packets"]
         return reasons
+
+    def prefer_control(self):
+        """Every thread but the workers before whatever else wants their CPU, as if they need not share it with the
+        generator."""
+        for task in os.listdir(f"/proc/{self.process.popen.pid}/task"):
+            if machine.switch_cpu() not in os.sched_getaffinity(int(task)):
+                os.sched_setscheduler(int(task), os.SCHED_FIFO, os.sched_param(1))
 
     def keep_threads_off_the_switch(self):
         """With a worker on each CPU the others may run anywhere; here they leave the one that is measured."""

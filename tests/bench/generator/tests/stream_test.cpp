@@ -127,6 +127,9 @@ TEST(StreamTest, FlowsDiffer) {
 TEST(StreamTest, FlowsAreSpreadOverNodes) {
   const Stream stream(read_trial({{"flows", 1000}, {"nodes", 3}, {"sources", 1}}), 0, 1, 1);
   const Stream back(read_trial({{"flows", 1000}, {"nodes", 3}, {"sources", 1}, {"tunnel", "sent"}}), 0, 1, 1);
+  const Stream others(read_trial({{"flows", 9}, {"nodes", 3}, {"first_node", 256}}), 0, 1, 1);
+  EXPECT_EQ(make_frame(others, others.cursor_at(2, 0))[31], 1) << "node 258";
+  EXPECT_EQ(make_frame(others, others.cursor_at(2, 0))[32], 2);
   Cursor cursor;
   for (uint32_t i = 0; i < 2500; ++i, stream.advance(cursor)) {
     const auto frame = make_frame(stream, cursor), other = make_frame(back, cursor);

@@ -35,6 +35,7 @@ TEST(TrialTest, NothingSaidIsOneFlowOneWay) {
                       {"tunnel", "none"},
                       {"nodes", 0},
                       {"sources", 4096},
+                      {"first_node", 0},
                       {"hops", 0},
                       {"to_mac", "00:00:00:00:00:00"},
                       {"outer_mac", "00:00:00:00:00:00"},
@@ -57,6 +58,7 @@ TEST(TrialTest, EachOptionIsReadAndEchoed) {
                     {"tunnel", "none"},
                     {"nodes", 4},
                     {"sources", 2},
+                    {"first_node", 5},
                     {"hops", 0},
                     {"to_mac", "00:00:00:00:00:00"},
                     {"outer_mac", "02:00:00:00:00:07"},
@@ -90,6 +92,7 @@ TEST(TrialTest, MistakesAreNamed) {
   EXPECT_EQ(mistake({{"to_mac", "x"}}), "to_mac is \"x\", not a MAC address");
   EXPECT_EQ(mistake({{"outer_ip", "::1"}}), "outer_ip is \"::1\", not an IPv4 address");
   EXPECT_EQ(mistake({{"announce", "all"}}), "announce is \"all\", not macs, none or an IPv4 address");
+  EXPECT_EQ(mistake({{"nodes", 2}, {"first_node", 65534}}), "there are 65535 nodes at most");
   EXPECT_EQ(mistake({{"sources", 3}}), "sources are a power of two");
   EXPECT_EQ(mistake({{"hops", 1}, {"pattern", "echo"}}),
             "tunnel, hops and to_mac are for one-way traffic of one MAC");
