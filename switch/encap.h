@@ -34,8 +34,9 @@ struct TunnelSpec {
   std::optional<uint8_t> dscp;  // RFC 2983: the outer one (pipe); absent: copied from the packet (uniform)
   uint8_t ttl = 64;
   bool dont_fragment = true;  // IPv4
-  // IPv6: RFC 6935 allows none for tunnels; IPv4 never has one.
-  bool has_udp6_checksum = false;
+  // IPv6: RFC 6935 allows none where the other end takes it, and Linux does not, unless told. IPv4 never has
+  // one.
+  bool has_udp6_checksum = true;
   // Routed mode: the frame's own layer 2 header, tags included, is replaced by one with these MACs. Absent:
   // bridged, the frame is carried as it is.
   std::optional<InnerMacs> inner_macs;
