@@ -223,7 +223,7 @@ class RoutePlanner::Draft {
 
   void describe_tunnels() {
     const OverlayOptions& overlay = planner_.overlay_;
-    Routing::Tunnel& tunnel = plan_.routing.tunnel.emplace();
+    Routing::Tunnel& tunnel = plan_.routing.tunnel.emplace(Routing::Tunnel{});
     tunnel.encapsulation = overlay.encapsulation;
     tunnel.udp_port = overlay.port();
     tunnel.vni = overlay.vni;
