@@ -25,13 +25,14 @@ def reaches(pod, address):
     return pod.exec("ping", "-n", "-q", "-c", 1, "-W", 1, address, check=False).returncode == 0
 
 
-def iperf3(client, server, address, *options, seconds=2):
-    """The client's report, as values."""
+def iperf3(client, server, address, *options, seconds=2, amount=None):
+    """The client's report, as values. It runs for `seconds`, or until it has sent an `amount` such as "4M"."""
+    end = ["-n", amount] if amount else ["-t", seconds]
     process = subprocess.Popen(["ip", "netns", "exec", server.name, "iperf3", "-s", "-1", "-p", "5201"],
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         eventually("iperf3 listens", lambda: ":5201" in server.exec("ss", "-Hltn").stdout)
-        done = client.exec("iperf3", "-J", "-c", address, "-p", 5201, "-t", seconds, *options, check=False,
+        done = client.exec("iperf3", "-J", "-c", address, "-p", 5201, *end, *options, check=False,
                            timeout=seconds + 30)
         report = json.loads(done.stdout)
         if "error" in report:
@@ -41,17 +42,28 @@ def iperf3(client, server, address, *options, seconds=2):
         stop_process(process, grace=1)
 
 
-def tcp(client, server, address, seconds=2):
+def tcp(client, server, address, seconds=2, amount=None):
     """Gigabits per second that arrived."""
-    end = iperf3(client, server, address, seconds=seconds)
+    end = iperf3(client, server, address, seconds=seconds, amount=amount)
     expect(end["sum_received"]["bytes"] > 1_000_000, f"TCP to {address} carried {end['sum_received']['bytes']} bytes")
     return end["sum_received"]["bits_per_second"] / 1e9
 
 
-def udp(client, server, address, rate="20M", seconds=2):
+def udp(client, server, address, rate="20M", seconds=2, amount=None):
     """(sent, lost) datagrams."""
-    end = iperf3(client, server, address, "-u", "-b", rate, "-l", 1200, "-w", "2M", seconds=seconds)
+    end = iperf3(client, server, address, "-u", "-b", rate, "-l", 1200, "-w", "2M", seconds=seconds, amount=amount)
     return end["sum"]["packets"], end["sum"]["lost_packets"]
+
+
+def talk(a, b, *addresses):
+    """Ping, TCP both ways and UDP from pod a to each of b's addresses, a few thousand packets."""
+    for address in addresses:
+        ping(a, address)
+        tcp(a, b, address, amount="4M")
+        iperf3(a, b, address, "-R", amount="4M")
+        sent, lost = udp(a, b, address, amount="500K")
+        # That none is lost is for scenarios whose machine has nothing else to do: here packets are captured.
+        expect(sent > 300 and lost * 2 <= sent, f"{lost} of {sent} datagrams to {address} were lost")
 
 
 class Stream:

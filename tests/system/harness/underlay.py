@@ -2,6 +2,7 @@
 """Nodes in an underlay: namespaces that play nodes, on one Ethernet segment, and switches whose uplink is a
 node's veth. The node's own stack is behind the host port, as on a real node."""
 
+from .capture import Capture
 from .shell import run
 from .world import add_port
 
@@ -16,6 +17,7 @@ class Underlay:
         self.space.ip("link", "add", "br0", "type", "bridge")
         self.space.ip("link", "set", "br0", "mtu", mtu, "up")
         self._next = 0
+        self._plugged = []
 
     def plug(self, name, ifname="nic"):
         """A namespace whose `ifname` is on the segment, without addresses."""
@@ -29,7 +31,14 @@ class Underlay:
         # Frames that a NIC would have finished are finished by who sends them: nothing between two nodes of
         # this segment knows about tunnels.
         space.exec("ethtool", "-K", ifname, "tx-udp_tnl-segmentation", "off", "tx-udp_tnl-csum-segmentation", "off")
+        self._plugged.append((space, ifname))
         return space
+
+    def capture(self):
+        """What the nodes that are plugged in send from now on, as complete as hardware would send it."""
+        for space, ifname in self._plugged:
+            space.exec("ethtool", "-K", ifname, "tx", "off", "tso", "off", "gso", "off")
+        return Capture(self.world, self.space, "br0")
 
     def switch_node(self, name, addresses, gateways=(), network="underlay", **options):
         """A daemon whose node has these addresses: an af-packet uplink on its veth, a host port beside it."""
@@ -47,6 +56,7 @@ class Underlay:
         space.configure("host0", addresses, self.mtu, gateways)
         switch.port_up("uplink")
         switch.host = space
+        switch.underlay = self
         return switch
 
     def kernel_node(self, name, addresses):
