@@ -313,6 +313,8 @@ std::vector<Command> own_commands() {
                    {"CYCLES/PACKET", "cycles_per_packet", Format::Decimal},
                    {"AVERAGE BURST", "average_burst", Format::Decimal},
                    {"SLEEPS", "sleeps", Format::Count},
+                   {"HANDED OVER", "handed_over", Format::Count},
+                   {"TAKEN OVER", "taken_over", Format::Count},
                    {"QUEUES", "queues"}},
        .handler = &Commands::worker_list},
       {.noun = "worker",

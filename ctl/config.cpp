@@ -222,6 +222,7 @@ EngineOptions engine_options(const Config& config) {
   options.worker_cores = config.worker_cores;
   options.other_cores = config.main_cores;
   options.idle = config.idle;
+  options.spread = config.spread;
   options.memory = config.memory;
   for (const PortSpec& port : config.ports) options.static_queues += port.queues;
   options.fdb = config.fdb;

@@ -23,6 +23,7 @@ struct Config {
   std::vector<unsigned> worker_cores;
   std::vector<unsigned> main_cores;  // for every other thread
   IdlePolicy idle = IdlePolicy::Adaptive;
+  SpreadPolicy spread = SpreadPolicy::Auto;
   MemoryOptions memory;
   Gateway gateway;
   OverlayOptions overlay;

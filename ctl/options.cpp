@@ -45,6 +45,17 @@ void set_idle(Config& config, std::string_view text) {
   config.idle = text == "poll" ? IdlePolicy::Poll : IdlePolicy::Adaptive;
 }
 
+void set_spread(Config& config, std::string_view text) {
+  if (text == "auto")
+    config.spread = SpreadPolicy::Auto;
+  else if (text == "off")
+    config.spread = SpreadPolicy::Off;
+  else if (text == "always")
+    config.spread = SpreadPolicy::Always;
+  else
+    throw Error("", fmt::format("'{}' is none of auto, off, always", text));
+}
+
 void set_hugepages(Config& config, std::string_view text) {
   if (text == "auto")
     config.memory.hugepages = HugepagePolicy::Auto;
@@ -184,6 +195,14 @@ constexpr std::array kOptions{
            .default_note = "",
            .help = "What a worker does when no packet comes: adaptive backs off and sleeps, poll never does.",
            .set = set_idle},
+    Option{.key = "workers.spread",
+           .value_name = "auto|off|always",
+           .default_text = "auto",
+           .default_note = "",
+           .help =
+               "Whether workers finish packets out of tunnels for the one that polls the uplink: when it is "
+               "overloaded, never, always.",
+           .set = set_spread},
     Option{.key = "memory.hugepages",
            .value_name = "auto|required|none",
            .default_text = "auto",

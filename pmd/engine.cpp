@@ -26,13 +26,20 @@ BridgePort bridge_port(const Port& port) {
           is_uplink};
 }
 
+std::unique_ptr<SpreadMesh> make_mesh(const EngineOptions& options) {
+  const auto workers = static_cast<unsigned>(options.worker_cores.size());
+  if (workers < 2 || options.spread == SpreadPolicy::Off) return nullptr;
+  return std::make_unique<SpreadMesh>(workers, options.spread);
+}
+
 std::vector<std::unique_ptr<Worker>> make_workers(const EngineOptions& options, Publisher& publisher,
                                                   Fdb& fdb, rte_mempool& pool,
-                                                  const std::atomic<uint32_t>& clock_seconds) {
+                                                  const std::atomic<uint32_t>& clock_seconds,
+                                                  SpreadMesh* mesh) {
   std::vector<std::unique_ptr<Worker>> workers;
   for (unsigned i = 0; i < options.worker_cores.size(); ++i)
     workers.push_back(std::make_unique<Worker>(
-        Worker::Setup{i, options.worker_cores[i], options.idle, publisher, fdb, pool, clock_seconds}));
+        Worker::Setup{i, options.worker_cores[i], options.idle, publisher, fdb, pool, clock_seconds, mesh}));
   return workers;
 }
 
@@ -57,7 +64,8 @@ Engine::Impl::Impl(const EngineOptions& options)
       eal_(options),
       fdb_(options.fdb),
       publisher_(static_cast<unsigned>(options.worker_cores.size())),
-      workers_(make_workers(options_, publisher_, fdb_, eal_.pool(), clock_seconds_)),
+      mesh_(make_mesh(options_)),
+      workers_(make_workers(options_, publisher_, fdb_, eal_.pool(), clock_seconds_, mesh_.get())),
       planner_(options.node_name, options.overlay, options.gateway),
       underlay_(next_hops_, eal_.pool(),
                 [this](PortId port, rte_mbuf* packet) { workers_.front()->inject(port, packet); }),
@@ -192,8 +200,11 @@ std::unique_ptr<Revision> Engine::Impl::compile(const PortSlots& slots, const As
       view.routes[port.id()] = {&port, shared ? &slot->tx_locks[queue] : nullptr, queue};
     }
   }
-  for (const auto& [queue, worker] : assignment)
-    revision->workers[worker].queues.push_back({slots.at(queue.port)->port.get(), queue.queue});
+  for (const auto& [queue, worker] : assignment) {
+    Port& port = *slots.at(queue.port)->port;
+    revision->workers[worker].queues.push_back({&port, queue.queue});
+    revision->workers[worker].has_uplink |= port.spec().role == PortRole::Uplink;
+  }
   for (WorkerView& view : revision->workers)
     view.order = std::make_unique<PollOrder>(static_cast<uint16_t>(view.queues.size()));
   return revision;
@@ -210,6 +221,8 @@ void Engine::Impl::publish(const PortSlots& slots, const Assignment& assignment)
     assignment_ = assignment;
     publisher_.publish(std::move(revision), [this] { wake_workers(); });
   }
+  // Buffers of ports that go, and flows of queues that move.
+  if (mesh_ != nullptr) mesh_->wait_until_finished();
 }
 
 // After the grace period: tables follow the new ports, and what has gone is closed.

@@ -25,6 +25,9 @@
 namespace podswitch {
 
 enum class IdlePolicy : uint8_t { Adaptive, Poll };
+// Whether workers finish what comes out of tunnels for the one that polls the uplink: when it is overloaded,
+// never, at any time.
+enum class SpreadPolicy : uint8_t { Auto, Off, Always };
 enum class HugepagePolicy : uint8_t { Auto, Required, None };
 
 struct MemoryOptions {
@@ -46,6 +49,7 @@ struct EngineOptions {
   std::vector<unsigned> worker_cores;  // at least one, distinct
   std::vector<unsigned> other_cores;   // for every other thread; empty: all that workers leave
   IdlePolicy idle = IdlePolicy::Adaptive;
+  SpreadPolicy spread = SpreadPolicy::Auto;  // means nothing to a single worker
   MemoryOptions memory;
   uint32_t static_queues = 0;  // receive queues known before the start, to compute memory from
   Fdb::Options fdb;
@@ -80,12 +84,14 @@ struct PortStatus {
 struct WorkerStatus {
   unsigned core = 0;
   std::vector<QueueName> queues;
-  double busy_share = 0;         // 0..1, of the last whole second
-  double cycles_per_packet = 0;  // busy cycles, of the last whole second; 0 when no packet came
-  double average_burst = 0;      // packets, of the last whole second
+  double busy_share = 0;  // 0..1, of the last whole second
+  double cycles_per_packet =
+      0;                     // busy cycles, received or taken over, of the last whole second; 0: none came
+  double average_burst = 0;  // packets, of the last whole second
   uint64_t busy_cycles = 0, idle_cycles = 0, sleep_cycles = 0;  // since start, of the time stamp counter
   uint64_t packets = 0, bursts = 0, sleeps = 0;                 // since start
-  uint64_t polls = 0;  // loops; stands still only while it sleeps or hangs
+  uint64_t handed_over = 0, taken_over = 0;  // since start: packets that others finished, and of others
+  uint64_t polls = 0;                        // loops; stands still only while it sleeps or hangs
 };
 
 struct FdbEntry {

@@ -66,6 +66,7 @@ class Engine::Impl final : public PortHost {
   NextHopTable next_hops_;
   Publisher publisher_;
   std::atomic<uint32_t> clock_seconds_{1};
+  const std::unique_ptr<SpreadMesh> mesh_;  // nullptr: workers hand nothing over
   std::vector<std::unique_ptr<Worker>> workers_;
 
   Nodes nodes_;                 // configuration thread

@@ -111,6 +111,8 @@ std::vector<WorkerStatus> Engine::Impl::workers() const {
     status.packets = figures.packets.get();
     status.bursts = figures.bursts.get();
     status.sleeps = figures.sleeps.get();
+    status.handed_over = workers_[i]->handed_over();
+    status.taken_over = figures.taken_over.get();
     status.polls = figures.polls.get();
   }
   for (const auto& [queue, worker] : assignment_) workers[worker].queues.push_back(queue);

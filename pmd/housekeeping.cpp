@@ -138,8 +138,8 @@ void Housekeeping::every_second() {
 
 Housekeeping::Totals Housekeeping::totals_of(const Worker& worker) {
   const WorkerFigures& f = worker.figures();
-  return {f.busy_cycles.get(), f.idle_cycles.get(), f.sleep_cycles.get(),
-          f.packets.get(),     f.bursts.get(),      f.polls.get()};
+  return {f.busy_cycles.get(), f.idle_cycles.get(), f.sleep_cycles.get(), f.packets.get(),
+          f.taken_over.get(),  f.bursts.get(),      f.polls.get()};
 }
 
 void Housekeeping::sample_workers() {
@@ -152,10 +152,10 @@ void Housekeeping::sample_workers() {
     const double packets = static_cast<double>(now.packets - last.packets);
     Sample sample;
     if (all > 0) sample.busy_share = busy / all;
-    if (packets > 0) {
-      sample.cycles_per_packet = busy / packets;
+    const double moved_packets = packets + static_cast<double>(now.taken_over - last.taken_over);
+    if (moved_packets > 0) sample.cycles_per_packet = busy / moved_packets;
+    if (now.bursts != last.bursts)
       sample.average_burst = packets / static_cast<double>(now.bursts - last.bursts);
-    }
     const bool moved = now.polls != last.polls || workers_[i]->is_asleep();
     stalled_seconds_[i] = moved ? 0 : stalled_seconds_[i] + 1;
     if (stalled_seconds_[i] == kStalledSeconds)

@@ -48,7 +48,7 @@ class Housekeeping {
 
  private:
   struct Totals {
-    uint64_t busy = 0, idle = 0, sleep = 0, packets = 0, bursts = 0, polls = 0;
+    uint64_t busy = 0, idle = 0, sleep = 0, packets = 0, taken_over = 0, bursts = 0, polls = 0;
   };
   void loop();
   void run_commands(std::unique_lock<std::mutex>& lock);

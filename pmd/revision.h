@@ -33,6 +33,7 @@ struct WorkerView {
   std::vector<RxQueue> queues;
   std::unique_ptr<PollOrder> order;  // of queues; the worker's own
   std::vector<TxRoute> routes;       // kMaxPorts of them, by PortId
+  bool has_uplink = false;           // among queues
 };
 
 struct Revision {

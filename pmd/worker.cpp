@@ -7,6 +7,7 @@
 
 #include "pmd/eal.h"
 #include "switch/pipeline.h"
+#include "switch/stages/stages.h"
 
 namespace podswitch {
 namespace {
@@ -28,6 +29,9 @@ Worker::Worker(const Setup& setup)
   local_.ports = counters_.get();
   local_.learned = learned_.get();
   local_.heard = heard_.get();
+  if (setup_.mesh == nullptr) return;
+  setup_.mesh->join(setup_.index, figures_.busy_cycles, sleeper_);
+  spread_ = std::make_unique<Spread>(*setup_.mesh, setup_.index);
 }
 
 Worker::~Worker() {
@@ -70,10 +74,12 @@ void Worker::run() {
     const Revision& revision = *publisher.current();
     const uint32_t packets = poll_once(revision);
     account(packets);
+    if (spread_ != nullptr) spread_->after_loop(revision, last_tsc_, local_);
     if (packets == 0 && setup_.idle == IdlePolicy::Adaptive) {
       rest(revision);
     } else if (notified_) {
       sleeper_.disarm(revision.workers[setup_.index]);
+      if (spread_ != nullptr) spread_->disarm();
       armed_ = notified_ = false;
     }
     publisher.quiescent(setup_.index);
@@ -85,12 +91,15 @@ void Worker::run() {
 uint32_t Worker::poll_once(const Revision& revision) noexcept {
   const WorkerView& view = revision.workers[setup_.index];
   local_.now_seconds = setup_.clock_seconds.load(std::memory_order_relaxed);
+  const uint32_t taken_over = spread_ == nullptr ? 0 : take_over(view, *revision.snapshot);
   const uint32_t injected = send_injected(view);
-  const uint32_t total = injected + view.order->round([&](uint16_t queue) noexcept {
+  const uint32_t received = injected + view.order->round([&](uint16_t queue) noexcept {
     return poll(view.queues[queue], view, *revision.snapshot);
   });
-  if (total != 0) transmitter_.flush(view);
-  return total;
+  if (received + taken_over == 0) return 0;
+  transmitter_.flush(view);
+  figures_.packets.add(received);
+  return received + taken_over;
 }
 
 uint32_t Worker::poll(const RxQueue& rx, const WorkerView& view, const Snapshot& snapshot) noexcept {
@@ -102,6 +111,18 @@ uint32_t Worker::poll(const RxQueue& rx, const WorkerView& view, const Snapshot&
   transmitter_.hand_on(burst_, view, snapshot);
   figures_.bursts.add(1);
   return count;
+}
+
+// What other workers have taken out of their uplinks' tunnels.
+uint32_t Worker::take_over(const WorkerView& view, const Snapshot& snapshot) noexcept {
+  return spread_->take_over([&](HandOverRing& ring) noexcept {
+    const uint16_t count = stages::take_over(burst_, ring, snapshot);
+    if (count == 0) return count;
+    run_later_stages(burst_, snapshot, local_);
+    transmitter_.hand_on(burst_, view, snapshot);
+    figures_.taken_over.add(count);
+    return count;
+  });
 }
 
 uint64_t Worker::lap() noexcept {
@@ -116,7 +137,6 @@ void Worker::account(uint32_t packets) noexcept {
   figures_.polls.add(1);
   if (packets == 0) return figures_.idle_cycles.add(cycles);
   figures_.busy_cycles.add(cycles);
-  figures_.packets.add(packets);
   idle_since_tsc_ = 0;
 }
 
@@ -126,6 +146,7 @@ void Worker::rest(const Revision& revision) noexcept {
   if (armed_) return sleep();
   // The next loop polls once more, so that nothing that came before the other sides notify is left lying.
   sleeper_.arm(revision.workers[setup_.index], revision.number);
+  if (spread_ != nullptr) spread_->arm();
   armed_ = notified_ = true;
 }
 

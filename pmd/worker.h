@@ -10,6 +10,7 @@
 #include "pmd/engine.h"
 #include "pmd/publisher.h"
 #include "pmd/sleeper.h"
+#include "pmd/spread.h"
 #include "pmd/transmitter.h"
 #include "switch/local.h"
 
@@ -21,6 +22,7 @@ struct alignas(64) WorkerFigures {
   Counter idle_cycles;  // loops that brought none
   Counter sleep_cycles;
   Counter packets;
+  Counter taken_over;  // packets of other workers
   Counter bursts;
   Counter sleeps;
   Counter polls;
@@ -36,6 +38,7 @@ class Worker {
     Fdb& fdb;
     rte_mempool& pool;
     const std::atomic<uint32_t>& clock_seconds;
+    SpreadMesh* mesh = nullptr;  // nullptr: nothing is handed over
   };
   explicit Worker(const Setup& setup);
   ~Worker();
@@ -47,6 +50,7 @@ class Worker {
 
   unsigned core() const { return setup_.core; }
   const WorkerFigures& figures() const { return figures_; }
+  uint64_t handed_over() const { return spread_ == nullptr ? 0 : spread_->handed_over(); }
   const PortCounterTable& counters() const { return *counters_; }
   PortCounterTable& counters() { return *counters_; }
   uint64_t learn_queue_full() const { return local_.learn_queue_full.get(); }
@@ -61,6 +65,7 @@ class Worker {
   void run();
   uint32_t poll_once(const Revision& revision) noexcept;
   uint32_t poll(const RxQueue& rx, const WorkerView& view, const Snapshot& snapshot) noexcept;
+  uint32_t take_over(const WorkerView& view, const Snapshot& snapshot) noexcept;
   uint32_t send_injected(const WorkerView& view) noexcept;
   void account(uint32_t packets) noexcept;
   uint64_t lap() noexcept;
@@ -80,6 +85,7 @@ class Worker {
   Local local_;
   Transmitter transmitter_;
   Sleeper sleeper_;
+  std::unique_ptr<Spread> spread_;  // nullptr: nothing is handed over
   Burst burst_;
   WorkerFigures figures_;
   uint64_t last_tsc_ = 0;

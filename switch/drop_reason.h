@@ -39,6 +39,7 @@ enum class Disposition : uint8_t { Dropped, Forwarded };
   X(TunnelVniUnknown, tunnel_vni_unknown, Dropped,   "tunnel packet of a VNI that no network has")               \
   X(TunnelNotForUs,   tunnel_not_for_us,  Dropped,   "tunnel packet whose inner destination is not the switch's MAC, or no pod of this node") \
   X(TunnelSource,     tunnel_source,      Dropped,   "tunnel packet whose inner source belongs to a pod of this node") \
+  X(HandOverRefused,  hand_over_refused,  Dropped,   "another worker was to finish the packet, but too many waited for it, or the uplink had gone") \
   X(SamePort,         same_port,          Dropped,   "destination lives on the port of origin")                  \
   X(NoOtherPort,      no_other_port,      Dropped,   "flooded, but the network has no other port")               \
   X(PortDown,         port_down,          Dropped,   "egress port is down")                                      \

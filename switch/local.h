@@ -29,6 +29,8 @@ struct HeardEvent {
 };
 using HeardRing = SpscRing<HeardEvent, 1024>;
 
+class Spreader;
+
 struct Local {
   Fdb* fdb = nullptr;
   PortCounterTable* ports = nullptr;
@@ -40,8 +42,9 @@ struct Local {
   uint32_t posted_second = 0;
   IcmpLimiter icmp_limiter{{}, rte_get_tsc_hz()};
   HeardRing* heard = nullptr;
-  Counter heard_full;        // events lost
-  Counter learn_queue_full;  // events lost: the packet floods, and its next one posts again
+  Spreader* spreader = nullptr;  // nullptr: this worker finishes what it began
+  Counter heard_full;            // events lost
+  Counter learn_queue_full;      // events lost: the packet floods, and its next one posts again
 };
 
 }  // namespace podswitch

@@ -7,8 +7,16 @@ namespace podswitch {
 
 void run_pipeline(Burst& burst, const Snapshot& snapshot, Local& local) noexcept {
   stages::parse(burst, snapshot, local);
-  stages::decapsulate(burst, snapshot, local);
-  stages::listen(burst, snapshot, local);
+  // One test for all stages that only an uplink needs.
+  if (snapshot.ports[burst.in_port].is_uplink) {
+    stages::decapsulate(burst, snapshot, local);
+    stages::listen(burst, snapshot, local);
+    stages::spread(burst, snapshot, local);
+  }
+  run_later_stages(burst, snapshot, local);
+}
+
+void run_later_stages(Burst& burst, const Snapshot& snapshot, Local& local) noexcept {
   stages::guard(burst, snapshot, local);
   stages::learn(burst, snapshot, local);
   stages::answer(burst, snapshot, local);

@@ -41,6 +41,8 @@ Answer DaemonCommands::worker_list(const Call&) {
                     {"idle_cycles", worker.idle_cycles},
                     {"sleep_cycles", worker.sleep_cycles},
                     {"sleeps", worker.sleeps},
+                    {"handed_over", worker.handed_over},
+                    {"taken_over", worker.taken_over},
                     {"polls", worker.polls}});
   }
   return answer(std::move(rows));

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "switch/burst.h"
+#include "switch/hand_over.h"
 #include "switch/local.h"
 #include "switch/snapshot.h"
 
@@ -19,6 +20,11 @@ void decapsulate(Burst& burst, const Snapshot& snapshot, Local& local) noexcept;
 
 // Uplinks: posts who says to have which address in the underlay.
 void listen(Burst& burst, const Snapshot& snapshot, Local& local) noexcept;
+
+// Uplinks: takes out of the burst what other workers are to finish, and gives it to them.
+void spread(Burst& burst, const Snapshot& snapshot, Local& local) noexcept;
+// The other end: makes a burst of what another worker's spread has put there. Returns its size.
+uint16_t take_over(Burst& burst, HandOverRing& ring, const Snapshot& snapshot) noexcept;
 
 // Drops what a port with addresses may not send.
 void guard(Burst& burst, const Snapshot& snapshot, Local& local) noexcept;

@@ -51,6 +51,7 @@ TEST(Config, Defaults) {
   EXPECT_THAT(config.worker_cores, ElementsAre(3));
   EXPECT_THAT(config.main_cores, ElementsAre(0, 1, 2));
   EXPECT_EQ(config.idle, IdlePolicy::Adaptive);
+  EXPECT_EQ(config.spread, SpreadPolicy::Auto);
   EXPECT_EQ(config.memory.hugepages, HugepagePolicy::Auto);
   EXPECT_THAT(config.memory.mib_per_node, IsEmpty());
   EXPECT_EQ(config.memory.buffers, 0U);
@@ -69,7 +70,7 @@ TEST(Config, EveryKeyIsRead) {
       "[node]\nname = node-1\n"
       "[control]\nsocket = /tmp/c.sock\ngroup = root\nmode = 0600\n"
       "[state]\ndirectory = /tmp/state\n"
-      "[workers]\ncores = 1,3\nmain-core = 0, 2\nidle = poll\n"
+      "[workers]\ncores = 1,3\nmain-core = 0, 2\nidle = poll\nspread = always\n"
       "[memory]\nhugepages = required\nmib = 512,256\nbuffers = 4096\n"
       "[pods]\ngateway = 10.0.0.1, fd00::1\ngateway-mac = 02:00:00:00:00:09\n"
       "[fdb]\nsize = 2048\nport-limit = 100\naging-seconds = 0\n"
@@ -86,6 +87,7 @@ TEST(Config, EveryKeyIsRead) {
   EXPECT_THAT(engine.worker_cores, ElementsAre(1, 3));
   EXPECT_THAT(engine.other_cores, ElementsAre(0, 2));
   EXPECT_EQ(engine.idle, IdlePolicy::Poll);
+  EXPECT_EQ(engine.spread, SpreadPolicy::Always);
   EXPECT_EQ(engine.memory.hugepages, HugepagePolicy::Required);
   EXPECT_THAT(engine.memory.mib_per_node, ElementsAre(512, 256));
   EXPECT_EQ(engine.memory.buffers, 4096U);
@@ -176,6 +178,7 @@ TEST(Config, BadValuesSayWhatWouldBeRight) {
   EXPECT_EQ(message("--workers.cores", "1,2,1-2"), "2 problems");
   EXPECT_EQ(message("--workers.cores", "1,1"), "core 1 is listed twice");
   EXPECT_EQ(message("--workers.cores", "5"), "core 5 is not open to this process; its CPU set is 0-3");
+  EXPECT_EQ(message("--workers.spread", "yes"), "'yes' is none of auto, off, always");
   EXPECT_EQ(message("--workers.main-core", "6"), "core 6 does not exist; this machine has 0-5");
   EXPECT_EQ(message("--workers.main-core", "0-3"),
             "leaves no core to a worker: take one out or set workers.cores");

@@ -23,10 +23,11 @@ std::string text_of(const Config& config) {
   out << config.node_name << ' ' << config.socket << ' ' << config.socket_group << ' ' << config.socket_mode
       << ' ' << config.state_directory << ' ' << config.metrics_listen << ' '
       << static_cast<int>(config.log_level) << ' ' << static_cast<int>(engine.idle) << ' '
-      << static_cast<int>(engine.memory.hugepages) << ' ' << engine.memory.mib_per_node.size() << ' '
-      << engine.memory.buffers << ' ' << engine.fdb.capacity << ' ' << engine.fdb.port_limit << ' '
-      << engine.fdb.aging_seconds << ' ' << engine.gateway.mac.to_string() << ' ' << engine.gateway.ips.size()
-      << ' ' << config.ports.size() << ' ' << config.pins.size() << " on";
+      << static_cast<int>(engine.spread) << ' ' << static_cast<int>(engine.memory.hugepages) << ' '
+      << engine.memory.mib_per_node.size() << ' ' << engine.memory.buffers << ' ' << engine.fdb.capacity
+      << ' ' << engine.fdb.port_limit << ' ' << engine.fdb.aging_seconds << ' '
+      << engine.gateway.mac.to_string() << ' ' << engine.gateway.ips.size() << ' ' << config.ports.size()
+      << ' ' << config.pins.size() << " on";
   for (const unsigned core : engine.worker_cores) out << ' ' << core;
   out << " beside";
   for (const unsigned core : engine.other_cores) out << ' ' << core;
