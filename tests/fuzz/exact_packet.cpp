@@ -3,6 +3,7 @@
 
 #include <rte_eal.h>
 #include <rte_mbuf.h>
+#include <sched.h>
 
 #include <algorithm>
 #include <array>
@@ -62,6 +63,10 @@ test::PacketPtr make_packet(const Controls& controls, const uint8_t* frame, size
 extern "C" int LLVMFuzzerInitialize(int*, char***) {
   std::array<const char*, 9> eal{"fuzz", "--no-huge", "--no-shconf",       "--no-pci",    "--no-telemetry",
                                  "-m",   "128",       "--log-level=error", "--lcores=0@0"};
+  // EAL would keep every fuzzer on CPU 0.
+  cpu_set_t allowed;
+  podswitch::fuzz::require(sched_getaffinity(0, sizeof allowed, &allowed) == 0);
   podswitch::fuzz::require(rte_eal_init(static_cast<int>(eal.size()), const_cast<char**>(eal.data())) >= 0);
+  podswitch::fuzz::require(sched_setaffinity(0, sizeof allowed, &allowed) == 0);
   return 0;
 }
