@@ -102,6 +102,14 @@ void set_encapsulation(Config& config, std::string_view text) {
   config.overlay.encapsulation = text == "vxlan" ? net::Encapsulation::Vxlan : net::Encapsulation::Geneve;
 }
 
+void set_df(Config& config, std::string_view text) {
+  if (text != "set" && text != "inherit" && text != "clear")
+    throw Error("", fmt::format("'{}' is none of set, inherit, clear", text));
+  config.overlay.dont_fragment = text == "set"       ? DontFragment::Set
+                                 : text == "inherit" ? DontFragment::Inherit
+                                                     : DontFragment::Clear;
+}
+
 void set_overlay_port(Config& config, std::string_view text) {
   config.overlay.udp_port = text.empty() ? 0 : number<uint16_t>(text, 1, 65535);
 }
@@ -260,6 +268,13 @@ constexpr std::array kOptions{
            .default_note = "",
            .help = "The network whose pods are reached over the tunnels.",
            .set = [](Config& c, std::string_view v) { c.overlay.network = v; }},
+    Option{.key = "overlay.df",
+           .value_name = "set|inherit|clear",
+           .default_text = "set",
+           .default_note = "",
+           .help = "Don't Fragment of tunnel packets over IPv4: inherit takes the inner packet's, clear lets "
+                   "routers of the underlay fragment.",
+           .set = set_df},
     Option{.key = "overlay.vtep-mac",
            .value_name = "MAC",
            .default_text = "",

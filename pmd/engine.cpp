@@ -35,11 +35,13 @@ std::unique_ptr<SpreadMesh> make_mesh(const EngineOptions& options) {
 std::vector<std::unique_ptr<Worker>> make_workers(const EngineOptions& options, Publisher& publisher,
                                                   Fdb& fdb, rte_mempool& pool,
                                                   const std::atomic<uint32_t>& clock_seconds,
+                                                  FragmentTable& fragments, std::atomic<uint32_t>& ip_ids,
                                                   SpreadMesh* mesh) {
   std::vector<std::unique_ptr<Worker>> workers;
   for (unsigned i = 0; i < options.worker_cores.size(); ++i)
-    workers.push_back(std::make_unique<Worker>(
-        Worker::Setup{i, options.worker_cores[i], options.idle, publisher, fdb, pool, clock_seconds, mesh}));
+    workers.push_back(
+        std::make_unique<Worker>(Worker::Setup{i, options.worker_cores[i], options.idle, publisher, fdb, pool,
+                                               clock_seconds, fragments, ip_ids, mesh}));
   return workers;
 }
 
@@ -65,7 +67,8 @@ Engine::Impl::Impl(const EngineOptions& options)
       fdb_(options.fdb),
       publisher_(static_cast<unsigned>(options.worker_cores.size())),
       mesh_(make_mesh(options_)),
-      workers_(make_workers(options_, publisher_, fdb_, eal_.pool(), clock_seconds_, mesh_.get())),
+      workers_(make_workers(options_, publisher_, fdb_, eal_.pool(), clock_seconds_, fragments_, ip_ids_,
+                            mesh_.get())),
       planner_(options.node_name, options.overlay, options.gateway),
       underlay_(next_hops_, eal_.pool(),
                 [this](PortId port, rte_mbuf* packet) { workers_.front()->inject(port, packet); }),

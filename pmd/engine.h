@@ -133,8 +133,10 @@ struct SwitchStatus {
   size_t ports = 0, workers = 0;
   size_t fdb_size = 0, fdb_capacity = 0;
   uint64_t fdb_moves = 0, learn_queue_full = 0;
-  size_t routes = 0;                         // of all networks
-  uint64_t route_bytes = 0;                  // of their tables and next hops
+  size_t routes = 0;                             // of all networks
+  uint64_t route_bytes = 0;                      // of their tables and next hops
+  size_t fragments = 0, fragments_capacity = 0;  // datagrams whose ports are known to their fragments
+  uint64_t fragments_evicted = 0, fragments_busy = 0;
   uint64_t buffers = 0, buffers_in_use = 0;  // packet buffers; those in workers' caches count as free
 };
 

@@ -2,6 +2,8 @@
 // Inside of Engine: what it owns, in the order in which it must be taken down. Only engine*.cpp include it.
 #pragma once
 
+#include <rte_cycles.h>
+
 #include <atomic>
 #include <chrono>
 #include <map>
@@ -18,6 +20,7 @@
 #include "pmd/publisher.h"
 #include "pmd/revision.h"
 #include "pmd/worker.h"
+#include "switch/fragment_table.h"
 
 namespace podswitch {
 
@@ -67,6 +70,8 @@ class Engine::Impl final : public PortHost {
   Publisher publisher_;
   std::atomic<uint32_t> clock_seconds_{1};
   const std::unique_ptr<SpreadMesh> mesh_;  // nullptr: workers hand nothing over
+  FragmentTable fragments_{{}};
+  std::atomic<uint32_t> ip_ids_{static_cast<uint32_t>(rte_rdtsc())};  // begins anywhere
   std::vector<std::unique_ptr<Worker>> workers_;
 
   Nodes nodes_;                 // configuration thread

@@ -72,12 +72,18 @@ SwitchStatus Engine::Impl::status() const {
   status.fdb_size = fdb_.size();
   status.fdb_capacity = fdb_.capacity();
   status.fdb_moves = fdb_.moves();
-  for (const auto& worker : workers_) status.learn_queue_full += worker->learn_queue_full();
   for (const Lpm* table : tables_of(*publisher_.current()->snapshot)) {
     status.routes += table->size();
     status.route_bytes += table->memory_bytes();
   }
   status.route_bytes += next_hops_.memory_bytes();
+  status.fragments = fragments_.count(clock_seconds_);
+  status.fragments_capacity = fragments_.capacity();
+  for (const auto& worker : workers_) {
+    status.learn_queue_full += worker->learn_queue_full();
+    status.fragments_evicted += worker->fragments_evicted();
+    status.fragments_busy += worker->fragments_busy();
+  }
   status.buffers = eal_.buffers();
   status.buffers_in_use = rte_mempool_in_use_count(&eal_.pool());
   return status;
@@ -88,8 +94,7 @@ std::vector<PortStatus> Engine::Impl::ports() const {
   std::vector<PortStatus> ports;
   for (const auto& [name, slot] : slots_) {
     const Port& port = *slot->port;
-    ports.push_back(
-        {port.id(), port.spec(), port.state(), port.state_changes(), port.device_mac(), figures_of(port)});
+    ports.push_back({port.id(), port.spec(), port.state(), port.state_changes(), port.device_mac(), figures_of(port)});
   }
   return ports;
 }

@@ -196,6 +196,7 @@ class RoutePlanner::Draft {
         .vni = overlay.vni,
         .vlan_tci = {},
         .dscp = {},
+        .dont_fragment = overlay.dont_fragment,
         .inner_macs = TunnelSpec::InnerMacs{.source = plan_.routing.tunnel->vtep_mac,
                                             .destination = vtep_mac.value_or(derived_vtep_mac(vtep))}};
     return id;

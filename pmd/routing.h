@@ -32,6 +32,7 @@ struct OverlayOptions {
   }
   uint32_t vni = 1;
   std::string network = "default";
+  DontFragment dont_fragment = DontFragment::Set;
   std::optional<MacAddress> vtep_mac;  // derived from the VTEP's address when not given
 };
 

@@ -9,7 +9,8 @@
 namespace podswitch {
 namespace {
 
-// A super frame has at most 64 KiB, cut into pieces of at least 48 bytes.
+// A super frame has at most 64 KiB, cut into pieces of at least 48 bytes. So has an IPv4 packet: no link
+// takes less than 68 (RFC 791).
 constexpr size_t kMaxSegments = 65536 / 48 + 1;
 
 void share(rte_mbuf* packet) noexcept {
@@ -52,11 +53,14 @@ uint16_t run_length(const Burst& burst, uint16_t first) noexcept {
 
 }  // namespace
 
-Transmitter::Transmitter(rte_mempool& pool, PortCounterTable& counters)
+Transmitter::Transmitter(rte_mempool& pool, PortCounterTable& counters, IpIds& ip_ids)
     : pool_(pool),
       counters_(counters),
+      ip_ids_(ip_ids),
       batches_(std::make_unique<std::array<Batch, kMaxPorts>>()),
-      segments_(kMaxSegments) {}
+      segments_(kMaxSegments),
+      pieces_(kMaxSegments),
+      uncut_(kMaxSegments) {}
 
 void Transmitter::count_drop(const rte_mbuf& packet, DropReason reason) noexcept {
   counters_[packet.port].reasons[static_cast<size_t>(reason)].add(1);
@@ -79,6 +83,8 @@ void Transmitter::hand_on(Burst& burst, const WorkerView& view, const Snapshot& 
       i += run - 1;
     } else if (meta.verdict == Verdict::Flood) {
       flood(packet, meta, view, snapshot);
+    } else if (meta.verdict == Verdict::Fragment) [[unlikely]] {
+      cut(packet, meta, burst.cuts[i], view, snapshot);
     } else {
       counters_[burst.in_port].reasons[static_cast<size_t>(meta.reason)].add(1);
       dropped[dropped_count++] = packet;

@@ -12,12 +12,14 @@
 #include "pmd/revision.h"
 #include "switch/burst.h"
 #include "switch/counters.h"
+#include "switch/ip_ids.h"
 
 namespace podswitch {
 
 class Transmitter {
  public:
-  Transmitter(rte_mempool& pool, PortCounterTable& counters);
+  // `ip_ids`: the worker's.
+  Transmitter(rte_mempool& pool, PortCounterTable& counters, IpIds& ip_ids);
 
   // Carries out the verdicts of a burst; takes all its packets. What is forwarded waits for flush(), or for
   // its batch to be full.
@@ -33,6 +35,11 @@ class Transmitter {
   };
 
   void forget(PortId out) noexcept;
+  // In transmitter_cut.cpp.
+  void cut(rte_mbuf* packet, const PacketMeta& meta, const Cut& how, const WorkerView& view,
+           const Snapshot& snapshot) noexcept;
+  void cut_one(rte_mbuf& packet, const PacketMeta& meta, const Cut& how, const WorkerView& view,
+               const Snapshot& snapshot) noexcept;
   void flood(rte_mbuf* packet, const PacketMeta& meta, const WorkerView& view,
              const Snapshot& snapshot) noexcept;
   void flood_to(PortId out, rte_mbuf* packet, const FidView& fid, const WorkerView& view,
@@ -49,10 +56,13 @@ class Transmitter {
 
   rte_mempool& pool_;
   PortCounterTable& counters_;
+  IpIds& ip_ids_;
   std::unique_ptr<std::array<Batch, kMaxPorts>> batches_;  // by egress PortId
   std::array<PortId, kMaxPorts> waiting_;                  // those with a count
   uint16_t waiting_count_ = 0;
   std::vector<rte_mbuf*> segments_;  // of one super frame
+  std::vector<rte_mbuf*> pieces_;    // of one IP packet
+  std::vector<rte_mbuf*> uncut_;     // segments that are cut further; while they are, segments_ may be needed
 };
 
 }  // namespace podswitch

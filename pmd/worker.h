@@ -38,6 +38,8 @@ class Worker {
     Fdb& fdb;
     rte_mempool& pool;
     const std::atomic<uint32_t>& clock_seconds;
+    FragmentTable& fragments;
+    std::atomic<uint32_t>& ip_ids;
     SpreadMesh* mesh = nullptr;  // nullptr: nothing is handed over
   };
   explicit Worker(const Setup& setup);
@@ -54,6 +56,8 @@ class Worker {
   const PortCounterTable& counters() const { return *counters_; }
   PortCounterTable& counters() { return *counters_; }
   uint64_t learn_queue_full() const { return local_.learn_queue_full.get(); }
+  uint64_t fragments_evicted() const { return local_.fragments_evicted.get(); }
+  uint64_t fragments_busy() const { return local_.fragments_busy.get(); }
   LearnRing& learned() { return *learned_; }  // housekeeping thread pops
   HeardRing& heard() { return *heard_; }      // housekeeping thread pops
   // Housekeeping thread: has the worker send a packet that the switch itself made; frees it when too many

@@ -20,10 +20,11 @@ inline constexpr uint16_t kBurstSize = 32;
 
 enum class Verdict : uint8_t {
   Undecided,
-  Route,    // sent to the switch's own MAC: the route stage decides
-  Forward,  // to meta.out_port
-  Flood,    // to every other member of meta.fid
-  Drop,     // because of meta.reason
+  Route,     // sent to the switch's own MAC: the route stage decides
+  Forward,   // to meta.out_port
+  Flood,     // to every other member of meta.fid
+  Fragment,  // larger than its next hop takes: cut as the burst's cuts say
+  Drop,      // because of meta.reason
 };
 
 struct PacketMeta {
@@ -47,6 +48,13 @@ struct PacketMeta {
 };
 static_assert(sizeof(PacketMeta) == 32);
 
+struct NextHop;
+// How to cut a packet with Verdict::Fragment.
+struct Cut {
+  const NextHop* hop;
+  uint32_t flow_hash;  // of the whole, so that all pieces take one path
+};
+
 struct Burst {
   PortId in_port = kNoPort;
   uint16_t count = 0;
@@ -56,6 +64,7 @@ struct Burst {
   // Of meta's FDB keys; beside it, because a wider PacketMeta costs every packet.
   std::array<Fdb::Place, kBurstSize> source_place;
   std::array<Fdb::Place, kBurstSize> destination_place;
+  std::array<Cut, kBurstSize> cuts;  // written with Verdict::Fragment only
 };
 
 // Runs `work(mbuf, meta)`, or `work(mbuf, meta, index)`, for every packet whose fate is still open.

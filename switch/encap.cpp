@@ -6,12 +6,13 @@
 
 #include "switch/net/ecn.h"
 #include "switch/net/headers.h"
+#include "switch/net/mbuf_view.h"
 #include "switch/offload.h"
+#include "switch/trim.h"
 
 namespace podswitch {
 namespace {
 
-constexpr uint16_t kDontFragment = 0x4000;
 constexpr uint32_t kIpv6Version = 6u << 28;
 constexpr uint32_t kFlowLabelMask = 0xf'ffff;
 constexpr uint8_t kMaxDscp = 63;
@@ -44,7 +45,7 @@ void put_ethernet(Writer& writer, const TunnelSpec& spec) {
 net::Ipv4Header ipv4_header(const TunnelSpec& spec) {
   net::Ipv4Header ip{};
   ip.version_ihl = 0x45;
-  ip.fragment = be16_t(spec.dont_fragment ? kDontFragment : 0);
+  ip.fragment = be16_t(spec.dont_fragment == DontFragment::Set ? net::kIpv4DontFragment : 0);
   ip.ttl = spec.ttl;
   ip.protocol = net::kProtoUdp;
   ip.source = spec.outer_source.v4();
@@ -77,19 +78,10 @@ uint16_t template_length(const TunnelSpec& spec) {
   return static_cast<uint16_t>(length);  // the overhead's inner Ethernet header stands for the outer one
 }
 
-// Cuts the chain off behind `length` bytes; its first segment has some of them.
-void trim(rte_mbuf& packet, uint32_t length) noexcept {
-  if (packet.pkt_len <= length) [[likely]]
-    return;
-  packet.pkt_len = length;
-  rte_mbuf* last = &packet;
-  for (packet.nb_segs = 1; length > last->data_len; ++packet.nb_segs) {
-    length -= last->data_len;
-    last = last->next;
-  }
-  last->data_len = static_cast<uint16_t>(length);
-  rte_pktmbuf_free(last->next);
-  last->next = nullptr;
+bool has_dont_fragment(const rte_mbuf& packet, const InnerPacket& inner) noexcept {
+  if (inner.ether_type != net::kEtherTypeIpv4) return inner.ether_type == net::kEtherTypeIpv6;
+  const auto* ip = net::header_at<net::Ipv4Header>(packet, inner.l3_offset);
+  return ip != nullptr && (ip->fragment.host() & net::kIpv4DontFragment) != 0;
 }
 
 }  // namespace
@@ -103,6 +95,8 @@ std::optional<TunnelTemplate> make_template(const TunnelSpec& spec) {
   made.length_ = template_length(spec);
   made.is_ipv4_ = is_v4;
   made.is_routed_ = spec.inner_macs.has_value();
+  made.needs_ip_id_ = is_v4 && spec.dont_fragment != DontFragment::Set;
+  made.inherits_df_ = is_v4 && spec.dont_fragment == DontFragment::Inherit;
   made.has_checksum_ = !is_v4 && spec.has_udp6_checksum;
   made.class_mask_ = spec.dscp ? net::kEcnMask : 0xff;
   made.class_bits_ = static_cast<uint8_t>(spec.dscp.value_or(0) << 2);
@@ -142,13 +136,17 @@ void TunnelTemplate::copy_to(uint8_t* end, uint32_t room) const noexcept {
 }
 
 void TunnelTemplate::write_outer_ip(uint8_t* start, const InnerPacket& inner, uint8_t traffic_class,
-                                    uint16_t udp_length) const noexcept {
+                                    uint16_t udp_length, bool dont_fragment) const noexcept {
   if (is_ipv4_) [[likely]] {
     auto* ip = reinterpret_cast<net::Ipv4Header*>(start + l3_offset_);
     ip->tos = traffic_class;
     ip->total_length = be16_t(static_cast<uint16_t>(sizeof *ip + udp_length));
     ip->id = be16_t(inner.ip_id);
-    const net::Sum lengths = net::add_sums(ip->total_length.raw(), ip->id.raw());
+    net::Sum lengths = net::add_sums(ip->total_length.raw(), ip->id.raw());
+    if (dont_fragment) [[unlikely]] {  // the template has it clear
+      ip->fragment = be16_t(net::kIpv4DontFragment);
+      lengths = net::add_sums(lengths, ip->fragment.raw());
+    }
     const net::Sum sum = net::add_sums(net::add_sums(ipv4_sum_, be16_t(traffic_class).raw()), lengths);
     ip->checksum = be16_t::from_raw(net::complement(sum));
   } else {
@@ -184,6 +182,7 @@ bool TunnelTemplate::encapsulate(rte_mbuf& packet, const InnerPacket& inner) con
   }
   const bool has_request = has_open_request(packet);
   if (has_request && !move_request(packet, removed)) return false;
+  const bool dont_fragment = inherits_df_ && has_dont_fragment(packet, inner);
   const uint8_t packets_class = net::traffic_class(packet, inner.ether_type, inner.l3_offset);
 
   auto* end = rte_pktmbuf_mtod_offset(&packet, uint8_t*, removed);
@@ -193,7 +192,7 @@ bool TunnelTemplate::encapsulate(rte_mbuf& packet, const InnerPacket& inner) con
   packet.pkt_len = length;
   copy_to(end, room);
   write_outer_ip(start, inner, static_cast<uint8_t>((packets_class & class_mask_) | class_bits_),
-                 static_cast<uint16_t>(udp_length));
+                 static_cast<uint16_t>(udp_length), dont_fragment);
   auto* udp = reinterpret_cast<net::UdpHeader*>(start + udp_offset_);
   udp->source_port = be16_t(static_cast<uint16_t>(0xc000 | inner.flow_hash >> 18));  // 49152 to 65535
   udp->length = be16_t(static_cast<uint16_t>(udp_length));

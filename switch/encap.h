@@ -17,6 +17,13 @@
 
 namespace podswitch {
 
+// The outer IPv4 header's DF.
+enum class DontFragment : uint8_t {
+  Set,
+  Inherit,  // the inner IPv4 packet's; set around IPv6, which no router fragments
+  Clear,    // routers of the underlay may fragment: the other end reassembles
+};
+
 struct TunnelSpec {
   struct InnerMacs {
     MacAddress source;
@@ -33,7 +40,7 @@ struct TunnelSpec {
   std::optional<uint16_t> vlan_tci;  // the underlay's 802.1Q tag, priority bits included
   std::optional<uint8_t> dscp;  // RFC 2983: the outer one (pipe); absent: copied from the packet (uniform)
   uint8_t ttl = 64;
-  bool dont_fragment = true;  // IPv4
+  DontFragment dont_fragment = DontFragment::Set;
   // IPv6: RFC 6935 allows none where the other end takes it, and Linux does not, unless told. IPv4 never has
   // one.
   bool has_udp6_checksum = true;
@@ -46,7 +53,7 @@ struct TunnelSpec {
 struct InnerPacket {
   uint16_t ether_type;  // host order, behind all tags
   uint16_t l3_offset;   // bytes from the frame's start
-  uint16_t ip_id;       // of the outer IPv4 header; a super frame uses segment_count() of them
+  uint16_t ip_id;       // of the outer IPv4 header, where needs_ip_id(); a super frame uses segment_count()
   uint32_t flow_hash;   // net::flow_hash(): becomes the UDP source port and the IPv6 flow label
 };
 
@@ -56,6 +63,8 @@ class alignas(64) TunnelTemplate {
  public:
   // Bytes in front of the inner packet.
   uint16_t length() const noexcept { return length_; }
+  // False: nobody on the way fragments, so that the identification has no meaning (RFC 6864 section 4.1).
+  bool needs_ip_id() const noexcept { return needs_ip_id_; }
 
   // Puts the headers in front of `packet`, in its headroom. Outer ECN and, without a fixed DSCP, outer DSCP
   // are the packet's (RFC 6040 normal mode). An open request (switch/offload.h) stays about the inner
@@ -70,8 +79,8 @@ class alignas(64) TunnelTemplate {
 
   bool move_request(rte_mbuf& packet, uint32_t removed) const noexcept;
   void copy_to(uint8_t* end, uint32_t room) const noexcept;
-  void write_outer_ip(uint8_t* start, const InnerPacket& inner, uint8_t traffic_class,
-                      uint16_t udp_length) const noexcept;
+  void write_outer_ip(uint8_t* start, const InnerPacket& inner, uint8_t traffic_class, uint16_t udp_length,
+                      bool dont_fragment) const noexcept;
 
   uint64_t request_flags_ = 0;  // what an open request needs besides
   uint16_t length_ = 0;
@@ -83,6 +92,8 @@ class alignas(64) TunnelTemplate {
   bool is_ipv4_ = false;
   bool is_routed_ = false;
   bool has_checksum_ = false;
+  bool needs_ip_id_ = false;
+  bool inherits_df_ = false;
   // The headers end where this ends, so that copies of two fixed sizes serve all lengths and the short one
   // is just one cache line.
   alignas(32) std::array<uint8_t, kLong> bytes_{};

@@ -10,6 +10,7 @@
 #include "switch/net/l3.h"
 #include "switch/net/mbuf_view.h"
 #include "switch/offload.h"
+#include "switch/trim.h"
 
 namespace podswitch {
 namespace {
@@ -103,19 +104,6 @@ bool may_answer(const rte_mbuf& packet, const net::L3& l3, const net::Ipv6Header
   return read_type(packet, l3, type) && (type & kInformational) != 0 && type != net::kNdRedirect;
 }
 
-// Frees and trims what is behind the first `length` bytes.
-void cut(rte_mbuf& packet, uint32_t length) noexcept {
-  rte_mbuf* last = &packet;
-  uint32_t left = length;
-  uint16_t segments = 1;
-  for (; left > last->data_len; last = last->next, ++segments) left -= last->data_len;
-  last->data_len = static_cast<uint16_t>(left);
-  rte_pktmbuf_free(last->next);
-  last->next = nullptr;
-  packet.nb_segs = segments;
-  packet.pkt_len = length;
-}
-
 // Leaves `quoted` bytes of the IP packet, with `room` bytes of anything between them and the layer 2 headers.
 // False: no headroom, and nothing has changed.
 bool quote(rte_mbuf& packet, uint16_t l3_offset, uint16_t room, uint32_t quoted) noexcept {
@@ -127,7 +115,7 @@ bool quote(rte_mbuf& packet, uint16_t l3_offset, uint16_t room, uint32_t quoted)
   packet.packet_type = 0;
   char* start = rte_pktmbuf_prepend(&packet, room);
   std::memmove(start, start + room, l3_offset);
-  cut(packet, l3_offset + room + quoted);
+  trim(packet, l3_offset + room + quoted);
   return true;
 }
 

@@ -11,6 +11,7 @@
 #include "switch/counters.h"
 #include "switch/fdb.h"
 #include "switch/icmp_limiter.h"
+#include "switch/ip_ids.h"
 #include "switch/spsc_ring.h"
 
 namespace podswitch {
@@ -30,6 +31,7 @@ struct HeardEvent {
 using HeardRing = SpscRing<HeardEvent, 1024>;
 
 class Spreader;
+class FragmentTable;
 
 struct Local {
   Fdb* fdb = nullptr;
@@ -42,9 +44,13 @@ struct Local {
   uint32_t posted_second = 0;
   IcmpLimiter icmp_limiter{{}, rte_get_tsc_hz()};
   HeardRing* heard = nullptr;
-  Spreader* spreader = nullptr;  // nullptr: this worker finishes what it began
-  Counter heard_full;            // events lost
-  Counter learn_queue_full;      // events lost: the packet floods, and its next one posts again
+  Spreader* spreader = nullptr;        // nullptr: this worker finishes what it began
+  Counter heard_full;                  // events lost
+  FragmentTable* fragments = nullptr;  // of all workers
+  Counter fragments_evicted;           // datagrams that pushed another out of it
+  Counter fragments_busy;              // datagrams not noted in it
+  IpIds ip_ids;
+  Counter learn_queue_full;  // events lost: the packet floods, and its next one posts again
 };
 
 }  // namespace podswitch

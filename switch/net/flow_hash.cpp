@@ -73,4 +73,13 @@ uint32_t flow_hash(const rte_mbuf& packet, uint16_t ether_type, uint16_t l3_offs
   return hash_macs(packet);
 }
 
+uint32_t flow_hash(const rte_mbuf& packet, uint16_t ether_type, uint16_t l3_offset, uint8_t protocol,
+                   uint16_t source_port, uint16_t destination_port) noexcept {
+  const uint32_t ports = be16_t(source_port).raw() | uint32_t{be16_t(destination_port).raw()} << 16;
+  const uint32_t hash = ether_type == kEtherTypeIpv4
+                            ? hash_addresses<1>(packet, l3_offset + offsetof(Ipv4Header, source))
+                            : hash_addresses<4>(packet, l3_offset + offsetof(Ipv6Header, source));
+  return mix(hash, uint64_t{protocol} << 32 | ports);
+}
+
 }  // namespace podswitch::net

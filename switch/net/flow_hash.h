@@ -14,4 +14,9 @@ namespace podswitch::net {
 // so no protection against flows chosen to collide.
 uint32_t flow_hash(const rte_mbuf& packet, uint16_t ether_type, uint16_t l3_offset) noexcept;
 
+// What an IP packet with these addresses, protocol and ports (0 where the protocol has none) has that is no
+// fragment.
+uint32_t flow_hash(const rte_mbuf& packet, uint16_t ether_type, uint16_t l3_offset, uint8_t protocol,
+                   uint16_t source_port, uint16_t destination_port) noexcept;
+
 }  // namespace podswitch::net

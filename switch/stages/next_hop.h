@@ -8,12 +8,17 @@
 #include <cstdint>
 
 #include "switch/burst.h"
+#include "switch/local.h"
+#include "switch/net/l3.h"
 #include "switch/next_hop.h"
 
 namespace podswitch::stages {
 
-// `end`: of the IP packet, in bytes from the frame's start; the Ethernet header lies right before
-// meta.l3_offset. Leaves a verdict.
-void hand_to(const NextHop& hop, rte_mbuf& packet, PacketMeta& meta, uint32_t end) noexcept;
+// `l3`: what is at meta.l3_offset; the Ethernet header lies right before it. Leaves a verdict.
+void hand_to(const NextHop& hop, rte_mbuf& packet, PacketMeta& meta, const net::L3& l3,
+             Local& local) noexcept;
+// The same for a packet without padding whose flow's hash is known.
+void hand_piece_to(const NextHop& hop, rte_mbuf& piece, PacketMeta& meta, uint32_t flow_hash,
+                   IpIds& ip_ids) noexcept;
 
 }  // namespace podswitch::stages

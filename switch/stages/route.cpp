@@ -6,6 +6,8 @@
 
 #include <array>
 
+#include "switch/fragment.h"
+#include "switch/fragment_flow.h"
 #include "switch/icmp_error.h"
 #include "switch/net/checksum.h"
 #include "switch/net/headers.h"
@@ -30,8 +32,9 @@ bool is_routable(const Ipv6Address& ip) noexcept {
 
 class Router {
  public:
-  Router(const Burst& burst, const Snapshot& snapshot, Local& local) noexcept
-      : in_(burst.in_port),
+  Router(Burst& burst, const Snapshot& snapshot, Local& local) noexcept
+      : burst_(burst),
+        in_(burst.in_port),
         snapshot_(snapshot),
         local_(local),
         from_underlay_(snapshot.ports[burst.in_port].is_uplink) {}
@@ -81,8 +84,8 @@ class Router {
     if (hops_left(ip) <= 1) return fail(packet, meta, DropReason::TtlExpired, IcmpError::TimeExceeded);
     const NextHop* hop = hop_;
     if (hop == nullptr || !leads_on(*hop)) return refuse(packet, meta, hop);
-    if (!fits_hop(packet, l3, meta, hop->mtu))
-      return fail(packet, meta, DropReason::MtuExceeded, IcmpError::TooBig, hop->mtu);
+    if (!fits_hop(packet, l3, meta, hop->mtu)) [[unlikely]]
+      return cut(packet, meta, l3, ip, *hop);
     (void)net::decrement_ttl(ip);  // seen to be above 1
     send(packet, meta, l3, *hop);
   }
@@ -119,10 +122,32 @@ class Router {
     return length <= mtu;
   }
 
+  // RFC 1812 section 4.2.2.7, RFC 8200 section 5.
+  template <typename Header>
+  void cut(rte_mbuf& packet, PacketMeta& meta, const net::L3& l3, Header& ip, const NextHop& hop) noexcept {
+    if (!may_cut(ip)) return fail(packet, meta, DropReason::MtuExceeded, IcmpError::TooBig, hop.mtu);
+    if (leads_round(hop)) return meta.drop(DropReason::TunnelNotForUs);
+    const bool is_super = (packet.ol_flags & RTE_MBUF_F_TX_TCP_SEG) != 0;
+    if (!is_super && fragment_count(packet, meta.l3_offset, hop.mtu) == 0)
+      return meta.drop(DropReason::MtuExceeded);
+    (void)net::decrement_ttl(ip);
+    meta.verdict = Verdict::Fragment;
+    burst_.cuts[static_cast<size_t>(&meta - burst_.meta.data())] = {&hop,
+                                                                    flow_hash_of(packet, meta, l3, local_)};
+  }
+  static bool may_cut(const net::Ipv4Header& ip) noexcept {
+    return (ip.fragment.host() & net::kIpv4DontFragment) == 0;
+  }
+  static bool may_cut(const net::Ipv6Header&) noexcept { return false; }
+
+  // What came from the underlay ends here: nobody sends his traffic round by this node.
+  bool leads_round(const NextHop& hop) const noexcept {
+    return from_underlay_ && hop.kind != NextHop::Kind::Pod;
+  }
+
   void send(rte_mbuf& packet, PacketMeta& meta, const net::L3& l3, const NextHop& hop) noexcept {
-    // What came from the underlay ends here: nobody sends his traffic round by this node.
-    if (from_underlay_ && hop.kind != NextHop::Kind::Pod) return meta.drop(DropReason::TunnelNotForUs);
-    hand_to(hop, packet, meta, l3.end);
+    if (leads_round(hop)) return meta.drop(DropReason::TunnelNotForUs);
+    hand_to(hop, packet, meta, l3, local_);
   }
 
   // The packet becomes the error about itself, if one may be sent, and goes to where it came from.
@@ -138,7 +163,7 @@ class Router {
     const NextHop* hop = l3 ? hop_of_destination(packet, meta) : nullptr;
     if (hop == nullptr) return;
     (*local_.ports)[in_].reasons[static_cast<size_t>(reason)].add(1);
-    hand_to(*hop, packet, meta, l3->end);
+    hand_to(*hop, packet, meta, *l3, local_);
   }
 
   static IpAddress source_of(const rte_mbuf& packet, const PacketMeta& meta) noexcept {
@@ -157,6 +182,7 @@ class Router {
     return ip == nullptr ? nullptr : find(meta.fid, ip->destination);
   }
 
+  Burst& burst_;
   const PortId in_;
   const Snapshot& snapshot_;
   Local& local_;

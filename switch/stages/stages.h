@@ -36,7 +36,7 @@ void learn(Burst& burst, const Snapshot& snapshot, Local& local) noexcept;
 // Other IP packets to the switch's own MAC are to be routed.
 void answer(Burst& burst, const Snapshot& snapshot, Local& local) noexcept;
 
-// Finds the next hop of what is to be routed, answers with ICMP errors, encapsulates.
+// Finds the next hop of what is to be routed, answers with ICMP errors, encapsulates, says what is to be cut.
 void route(Burst& burst, const Snapshot& snapshot, Local& local) noexcept;
 
 // Chooses the egress port, or floods.

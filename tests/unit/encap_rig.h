@@ -63,7 +63,7 @@ inline Bytes outer_frame(const Shape& shape, const TunnelSpec& spec, const Inner
     outer.ipv6("2001:db8::1", "2001:db8::2",
                {.hop_limit = spec.ttl, .traffic_class = tos, .flow_label = packet.flow_hash & 0xfffff});
   } else {
-    const uint16_t fragment = spec.dont_fragment ? 0x4000 : 0;
+    const uint16_t fragment = spec.dont_fragment == DontFragment::Set ? 0x4000 : 0;
     outer.ipv4("192.0.2.1", "192.0.2.2",
                {.ttl = spec.ttl, .id = packet.ip_id, .fragment = fragment, .tos = tos});
   }

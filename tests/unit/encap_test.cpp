@@ -170,12 +170,34 @@ TEST(Encap, MarksTheOuterHeader) {
 TEST(Encap, MayBeFragmented) {
   const Shape shape{};
   TunnelSpec spec = spec_of(shape);
-  spec.dont_fragment = false;
+  spec.dont_fragment = DontFragment::Clear;
   spec.ttl = 7;
   const PacketPtr mbuf = udp4().mbuf();
   const InnerPacket inner = inner_packet(udp4());
   ASSERT_TRUE(make_template(spec)->encapsulate(*mbuf, inner));
   EXPECT_EQ(text_of(*mbuf), text_of(outer_frame(shape, spec, inner, 0, udp4().bytes())));
+}
+
+TEST(Encap, InheritsDontFragment) {
+  const Shape shape{};
+  TunnelSpec spec = spec_of(shape), expected = spec;
+  spec.dont_fragment = DontFragment::Inherit;
+  const auto tunnel = make_template(spec);
+  EXPECT_TRUE(tunnel->needs_ip_id());
+  EXPECT_FALSE(make_template(expected)->needs_ip_id());
+  const auto df4 = Packet().eth(kA, kB).ipv4("10.0.0.1", "10.0.0.2", {.fragment = 0x4000}).udp(1, 2);
+  const Packet arp = Packet().eth(kA, kB).arp(1, kA, "10.0.0.1", kZeroMac, "10.0.0.2");
+  const std::vector<std::pair<Packet, DontFragment>> cases{{udp4(), DontFragment::Clear},
+                                                           {df4, DontFragment::Set},
+                                                           {udp6(), DontFragment::Set},
+                                                           {arp, DontFragment::Clear}};
+  for (const auto& [packet, outer] : cases) {
+    expected.dont_fragment = outer;
+    const PacketPtr mbuf = packet.mbuf();
+    const InnerPacket inner = inner_packet(packet);
+    ASSERT_TRUE(tunnel->encapsulate(*mbuf, inner));
+    EXPECT_EQ(text_of(*mbuf), text_of(outer_frame(shape, expected, inner, 0, packet.bytes())));
+  }
 }
 
 TEST(Encap, SourcePortsAreEphemeral) {

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "switch/fragment_table.h"
 #include "tests/unit/pool.h"
 #include "tests/unit/provoked.h"
 
@@ -16,8 +17,8 @@ class HousekeepingTest : public testing::Test {
                                                            .port_limit = 5,
                                                            .aging_seconds = 300})
       : fdb_(options), publisher_(1) {
-    workers_.push_back(std::make_unique<Worker>(
-        Worker::Setup{0, 0, IdlePolicy::Adaptive, publisher_, fdb_, test::packet_pool(), clock_}));
+    workers_.push_back(std::make_unique<Worker>(Worker::Setup{
+        0, 0, IdlePolicy::Adaptive, publisher_, fdb_, test::packet_pool(), clock_, fragments_, ip_ids_}));
     housekeeping_ =
         std::make_unique<Housekeeping>(fdb_, options.aging_seconds, workers_, clock_, underlay_, publisher_);
   }
@@ -34,6 +35,8 @@ class HousekeepingTest : public testing::Test {
   Fdb fdb_;
   Publisher publisher_;
   std::atomic<uint32_t> clock_{1};
+  FragmentTable fragments_{{.capacity = 1}};
+  std::atomic<uint32_t> ip_ids_{0};
   std::vector<std::unique_ptr<Worker>> workers_;
   NextHopTable next_hops_;
   Underlay underlay_{next_hops_, test::packet_pool(), [](PortId, rte_mbuf*) {}};

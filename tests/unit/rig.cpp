@@ -13,6 +13,8 @@ std::string Outcome::verdict() const {
       return std::string(info(meta.reason).name);
     case Verdict::Route:
       return "route";
+    case Verdict::Fragment:
+      return "fragment";
     case Verdict::Undecided:
       break;
   }
@@ -25,6 +27,8 @@ Rig::Rig(const std::vector<BridgePort>& ports, const Gateway& gateway, const Rou
   local_.ports = counters_.get();
   local_.learned = &learned_;
   local_.heard = &heard_;
+  local_.fragments = &fragments_;
+  local_.ip_ids = IpIds(ip_ids_);
   local_.now_seconds = 1;
   for (const BridgePort& port : ports) {
     if (!port.mac) continue;
@@ -49,7 +53,7 @@ Outcome Rig::send(PortId in, PacketPtr packet, Stage stage) {
     stages::parse(burst, *snapshot_, local_);
     stage(burst, *snapshot_, local_);
   }
-  return {std::move(packet), burst.meta[0]};
+  return {std::move(packet), burst.meta[0], burst.cuts[0]};
 }
 
 std::vector<Outcome> Rig::send_together(PortId in, std::vector<PacketPtr> packets) {
@@ -59,7 +63,8 @@ std::vector<Outcome> Rig::send_together(PortId in, std::vector<PacketPtr> packet
   for (uint16_t i = 0; i < burst.count; ++i) burst.packets[i] = packets[i].get();
   run_pipeline(burst, *snapshot_, local_);
   std::vector<Outcome> outcomes;
-  for (uint16_t i = 0; i < burst.count; ++i) outcomes.push_back({std::move(packets[i]), burst.meta[i]});
+  for (uint16_t i = 0; i < burst.count; ++i)
+    outcomes.push_back({std::move(packets[i]), burst.meta[i], burst.cuts[i]});
   return outcomes;
 }
 

@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "switch/fragment_table.h"
 #include "switch/pipeline.h"
 #include "switch/stages/stages.h"
 #include "tests/unit/packet_builder.h"
@@ -15,6 +16,7 @@ namespace podswitch::test {
 struct Outcome {
   PacketPtr packet;
   PacketMeta meta;
+  Cut cut;  // with Verdict::Fragment
 
   // "undecided", "flood", "to 3" or the name of the drop reason: what a test compares.
   std::string verdict() const;
@@ -39,6 +41,7 @@ class Rig {
   Fdb& fdb() { return fdb_; }
   uint64_t counted(PortId port, DropReason reason) const;
   std::vector<HeardEvent> heard();  // since the last call
+  const Local& local() const { return local_; }
 
  private:
   FidMap fids_;
@@ -47,6 +50,8 @@ class Rig {
   std::unique_ptr<PortCounterTable> counters_ = std::make_unique<PortCounterTable>();
   LearnRing learned_;
   HeardRing heard_;
+  FragmentTable fragments_{{.capacity = 10}};
+  std::atomic<uint32_t> ip_ids_{1};
   Local local_;
 };
 

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "pmd/worker.h"
+#include "switch/fragment_table.h"
 #include "tests/unit/fake_port.h"
 #include "tests/unit/packet_builder.h"
 
@@ -139,8 +140,9 @@ class SpreadTest : public testing::Test {
     publisher_ = std::make_unique<Publisher>(workers);
     set_hop();
     for (unsigned i = 0; i < workers; ++i)
-      workers_.push_back(std::make_unique<Worker>(Worker::Setup{i, core(i), IdlePolicy::Adaptive, *publisher_,
-                                                                fdb_, packet_pool(), clock_, mesh_.get()}));
+      workers_.push_back(
+          std::make_unique<Worker>(Worker::Setup{i, core(i), IdlePolicy::Adaptive, *publisher_, fdb_,
+                                                 packet_pool(), clock_, fragments_, ip_ids_, mesh_.get()}));
     publish(0);
     for (const auto& worker : workers_) worker->start();
   }
@@ -239,6 +241,8 @@ class SpreadTest : public testing::Test {
   Fdb fdb_{{.capacity = 64, .port_limit = 10, .aging_seconds = 300}};
   std::unique_ptr<Publisher> publisher_;
   std::atomic<uint32_t> clock_{1};
+  FragmentTable fragments_{{.capacity = 1}};
+  std::atomic<uint32_t> ip_ids_{0};
   uint64_t revision_ = 0;
 };
 

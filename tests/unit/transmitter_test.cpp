@@ -18,7 +18,8 @@ namespace {
 class TransmitterTest : public testing::Test {
  protected:
   TransmitterTest()
-      : counters_(std::make_unique<PortCounterTable>()), transmitter_(test::packet_pool(), *counters_) {
+      : counters_(std::make_unique<PortCounterTable>()),
+        transmitter_(test::packet_pool(), *counters_, ip_ids_) {
     std::vector<BridgePort> ports{{.id = 0}, {.id = 1}, {.id = 2}};
     for (BridgePort& port : ports) port.vlan = {VlanMode::Access, 7, {}};
     ports[2].vlan = {VlanMode::Trunk, 0, {7}};
@@ -63,6 +64,7 @@ class TransmitterTest : public testing::Test {
   std::unique_ptr<const Snapshot> snapshot_;
   WorkerView view_;
   std::unique_ptr<PortCounterTable> counters_;
+  IpIds ip_ids_;
   Transmitter transmitter_;
 };
 
@@ -188,7 +190,8 @@ TEST_F(TransmitterTest, TwoWorkersShareAQueueUnderItsLock) {
   constexpr int kRounds = 500;
   const auto work = [&] {
     auto counters = std::make_unique<PortCounterTable>();
-    Transmitter mine(test::packet_pool(), *counters);
+    IpIds ip_ids;
+    Transmitter mine(test::packet_pool(), *counters, ip_ids);
     WorkerView view;
     view.routes = view_.routes;
     view.routes[1].lock = &lock;

@@ -9,6 +9,7 @@
 
 #include "pmd/publisher.h"
 #include "pmd/worker.h"
+#include "switch/fragment_table.h"
 #include "tests/bench/inprocess/ports.h"
 
 namespace podswitch::bench {
@@ -63,6 +64,8 @@ class BenchSwitch {
   Fdb fdb_;
   Publisher publisher_;
   std::atomic<uint32_t> clock_seconds_{1};
+  FragmentTable fragments_{{.capacity = 1}};
+  std::atomic<uint32_t> ip_ids_{0};
   FidMap fids_;
   std::vector<std::unique_ptr<PortSlot>> sources_, sinks_;  // sources: two for each worker
   std::vector<std::unique_ptr<Worker>> workers_;

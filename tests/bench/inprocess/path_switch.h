@@ -10,6 +10,7 @@
 
 #include "pmd/publisher.h"
 #include "pmd/worker.h"
+#include "switch/fragment_table.h"
 #include "tests/bench/inprocess/bench_switch.h"
 #include "tests/bench/inprocess/cluster.h"
 
@@ -47,6 +48,8 @@ class PathSwitch {
   Fdb fdb_{{}};
   Publisher publisher_{1};
   std::atomic<uint32_t> clock_seconds_{1};
+  FragmentTable fragments_{{.capacity = 1}};
+  std::atomic<uint32_t> ip_ids_{0};
   FidMap fids_;
   std::vector<BridgePort> bridge_ports_;
   const Cluster& cluster_;

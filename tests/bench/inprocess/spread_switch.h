@@ -12,6 +12,7 @@
 #include "pmd/publisher.h"
 #include "pmd/spread.h"
 #include "pmd/worker.h"
+#include "switch/fragment_table.h"
 #include "tests/bench/inprocess/cluster.h"
 #include "tests/bench/inprocess/ports.h"
 
@@ -78,6 +79,8 @@ class SpreadSwitch {
   Fdb fdb_{{}};
   Publisher publisher_;
   std::atomic<uint32_t> clock_seconds_{1};
+  FragmentTable fragments_{{.capacity = 1}};
+  std::atomic<uint32_t> ip_ids_{0};
   FidMap fids_;
   std::unique_ptr<SpreadMesh> mesh_;
   std::vector<std::unique_ptr<Worker>> workers_;

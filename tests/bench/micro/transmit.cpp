@@ -42,7 +42,8 @@ class KeepingPort final : public Port {
 class Rig {
  public:
   Rig(PortId ports, uint16_t rounds, uint16_t burst)
-      : counters_(std::make_unique<PortCounterTable>()), transmitter_(test::packet_pool(), *counters_) {
+      : counters_(std::make_unique<PortCounterTable>()),
+        transmitter_(test::packet_pool(), *counters_, ip_ids_) {
     std::vector<BridgePort> described;
     for (PortId id = 0; id <= ports; ++id) described.push_back(port(id));
     snapshot_ = compile_snapshot(described, {}, {}, fids_);
@@ -84,6 +85,7 @@ class Rig {
   std::vector<std::unique_ptr<KeepingPort>> ports_;
   WorkerView view_;
   std::unique_ptr<PortCounterTable> counters_;
+  IpIds ip_ids_;
   Transmitter transmitter_;
   std::vector<Burst> bursts_;
 };
