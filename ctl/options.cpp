@@ -96,6 +96,15 @@ void set_gateway_mac(Config& config, std::string_view text) {
     throw Error("", fmt::format("{} is zero or a group address", config.gateway.mac.to_string()));
 }
 
+void set_router_advertisements(Config& config, std::string_view text) {
+  using Advertisements = Gateway::Advertisements;
+  if (text != "off" && text != "mtu" && text != "default-router")
+    throw Error("", fmt::format("'{}' is none of off, mtu, default-router", text));
+  config.gateway.advertisements = text == "off"   ? Advertisements::Off
+                                  : text == "mtu" ? Advertisements::Mtu
+                                                  : Advertisements::DefaultRouter;
+}
+
 void set_encapsulation(Config& config, std::string_view text) {
   if (text != "vxlan" && text != "geneve")
     throw Error("", fmt::format("'{}' is neither vxlan nor geneve", text));
@@ -243,6 +252,13 @@ constexpr std::array kOptions{
            .default_note = "derived from the node's name",
            .help = "The gateway's, and so the switch's own, MAC address.",
            .set = set_gateway_mac},
+    Option{.key = "pods.router-advertisements",
+           .value_name = "mtu|default-router|off",
+           .default_text = "mtu",
+           .default_note = "",
+           .help = "What pods with IPv6 addresses hear from an IPv6 gateway: their MTU, and with "
+                   "default-router that it is one. Their routes are otherwise not touched.",
+           .set = set_router_advertisements},
     Option{.key = "overlay.encapsulation",
            .value_name = "vxlan|geneve",
            .default_text = "vxlan",

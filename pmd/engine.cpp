@@ -12,7 +12,7 @@
 namespace podswitch {
 namespace {
 
-BridgePort bridge_port(const Port& port) {
+BridgePort bridge_port(const Port& port, uint16_t advertised) {
   const PortSpec& spec = port.spec();
   const bool is_uplink = spec.role == PortRole::Uplink;
   // Everybody out there is behind the uplink: its own MAC is where the host is, and not here.
@@ -23,7 +23,8 @@ BridgePort bridge_port(const Port& port) {
           spec.ips,
           spec.mtu,
           is_uplink || spec.allow_spoofing,
-          is_uplink};
+          is_uplink,
+          advertised};
 }
 
 std::unique_ptr<SpreadMesh> make_mesh(const EngineOptions& options) {
@@ -72,13 +73,17 @@ Engine::Impl::Impl(const EngineOptions& options)
       planner_(options.node_name, options.overlay, options.gateway),
       underlay_(next_hops_, eal_.pool(),
                 [this](PortId port, rte_mbuf* packet) { workers_.front()->inject(port, packet); }),
+      advertiser_(eal_.pool(), options.gateway.mac, options.gateway.router_lifetime_seconds(),
+                  [this](PortId port, rte_mbuf* packet) { workers_.front()->inject(port, packet); }),
       housekeeping_(fdb_, options.fdb.aging_seconds, workers_, clock_seconds_, underlay_, publisher_) {
   publish({}, {});
   for (const auto& worker : workers_) worker->start();
+  housekeeping_.set_each_second([this](uint32_t now) { advertiser_.every_second(now); });
 }
 
 Engine::Impl::~Impl() {
   housekeeping_.set_ports({});
+  advertise_to({});
   publish({}, {});
   for (const auto& worker : workers_) worker->stop();
   slots_.clear();
@@ -150,12 +155,14 @@ uint64_t Engine::Impl::commit(std::unique_ptr<Engine::Change> change) {
     return old != assignment_.end() && old->second != entry.second;
   });
   const PortSlots old_slots = slots_;
+  const auto old_pod_mtu = pod_mtu_;
   nodes_ = prepared.state.nodes;
   static_routes_ = prepared.state.routes;
   if (between.size() != next.size()) publish(prepared.slots, between);
   publish(prepared.slots, next);
   prepared.uncommitted.clear();
   settle(old_slots, prepared.slots);
+  warn_about_mtus(old_slots, old_pod_mtu);
   return revision_;
 }
 
@@ -177,6 +184,7 @@ Routing Engine::Impl::plan_routes(const PortSlots& slots) {
   {
     const std::scoped_lock lock(mutex_);
     plan = planner_.plan(ports, nodes_, static_routes_, fids_);
+    pod_mtu_ = pod_mtu(ports, nodes_, options_.node_name, options_.overlay);
   }
   std::vector<NextHopTable::Replaced> replaced;
   housekeeping_.run([&] { replaced = underlay_.set(plan.uplink, plan.hops, clock_seconds_); });
@@ -190,7 +198,11 @@ std::unique_ptr<Revision> Engine::Impl::compile(const PortSlots& slots, const As
   auto revision = std::make_unique<Revision>();
   revision->number = revision_ + 1;
   std::vector<BridgePort> ports;
-  for (const auto& [name, slot] : slots) ports.push_back(bridge_port(*slot->port));
+  for (const auto& [name, slot] : slots) {
+    const Port& port = *slot->port;
+    ports.push_back(
+        bridge_port(port, advertised_mtu(port.spec(), options_.gateway, pod_mtu_, options_.overlay)));
+  }
   revision->snapshot = compile_snapshot(ports, options_.gateway, routing, fids_);
   revision->workers.resize(workers_.size());
   for (unsigned index = 0; index < workers_.size(); ++index) {
@@ -241,6 +253,7 @@ void Engine::Impl::settle(const PortSlots& old_slots, const PortSlots& next_slot
   std::vector<Port*> ports;
   for (const auto& [name, slot] : next_slots) ports.push_back(slot->port.get());
   housekeeping_.set_ports(ports);
+  advertise_to(next_slots);
   housekeeping_.run([&] {
     // No worker posts for a port any more that is not in the revision.
     housekeeping_.drain_learned();
@@ -257,6 +270,28 @@ void Engine::Impl::settle(const PortSlots& old_slots, const PortSlots& next_slot
     }
     slot->port->remove();
   }
+}
+
+// About ports that are new, or all when the pod MTU is.
+void Engine::Impl::warn_about_mtus(const PortSlots& old_slots, const std::optional<uint16_t>& old_pod_mtu) {
+  if (pod_mtu_ != old_pod_mtu && pod_mtu_) log::info("the pod MTU is {}", *pod_mtu_);
+  for (const auto& [name, slot] : slots_) {
+    const auto old = old_slots.find(name);
+    if (old != old_slots.end() && old->second == slot && pod_mtu_ == old_pod_mtu) continue;
+    if (const std::string hint = mtu_hint(slot->port->spec(), pod_mtu_, options_.overlay); !hint.empty())
+      log::warning("port {}: {}", name, hint);
+  }
+}
+
+// Tagged pods are answered when they ask.
+void Engine::Impl::advertise_to(const PortSlots& slots) {
+  std::vector<RouterAdvertiser::Listener> listeners;
+  for (const auto& [name, slot] : slots) {
+    const PortSpec& spec = slot->port->spec();
+    const uint16_t mtu = advertised_mtu(spec, options_.gateway, pod_mtu_, options_.overlay);
+    if (mtu != 0 && spec.vlan.mode != VlanMode::Trunk) listeners.push_back({slot->port.get(), mtu});
+  }
+  housekeeping_.run([&] { advertiser_.set(listeners); });
 }
 
 void Engine::Impl::add_static_entries(const Port& port) {

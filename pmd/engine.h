@@ -76,6 +76,7 @@ struct PortStatus {
   PortId id = kNoPort;
   PortSpec spec;
   PortState state;
+  std::string hint;  // in words, when something about it works less well than it might
   uint64_t state_changes = 0;
   std::optional<MacAddress> device_mac;
   PortFigures figures;
@@ -130,6 +131,7 @@ struct SwitchStatus {
   uint64_t uptime_seconds = 0;
   uint64_t tsc_hz = 0;
   MacAddress gateway_mac;
+  std::optional<uint16_t> pod_mtu;  // nullopt: as the ports have it, there is no uplink
   size_t ports = 0, workers = 0;
   size_t fdb_size = 0, fdb_capacity = 0;
   uint64_t fdb_moves = 0, learn_queue_full = 0;

@@ -17,8 +17,10 @@
 #include "pmd/eal.h"
 #include "pmd/engine.h"
 #include "pmd/housekeeping.h"
+#include "pmd/pod_mtu.h"
 #include "pmd/publisher.h"
 #include "pmd/revision.h"
+#include "pmd/router_advertiser.h"
 #include "pmd/worker.h"
 #include "switch/fragment_table.h"
 
@@ -57,6 +59,8 @@ class Engine::Impl final : public PortHost {
                                     const Routing& routing);
   Routing plan_routes(const PortSlots& slots);
   void publish(const PortSlots& slots, const Assignment& assignment);
+  void warn_about_mtus(const PortSlots& old_slots, const std::optional<uint16_t>& old_pod_mtu);
+  void advertise_to(const PortSlots& slots);
   void settle(const PortSlots& old_slots, const PortSlots& next_slots);
   void add_static_entries(const Port& port);
   PortFigures raw_figures(PortId id) const;
@@ -84,10 +88,12 @@ class Engine::Impl final : public PortHost {
   PortSlots slots_;
   Assignment assignment_;
   uint64_t revision_ = 0;
+  std::optional<uint16_t> pod_mtu_;
   // Figures that a former port of the same id has left behind, so that a new one starts at 0.
   std::map<PortId, PortFigures> baseline_;
 
-  Underlay underlay_;  // housekeeping thread
+  Underlay underlay_;            // housekeeping thread
+  RouterAdvertiser advertiser_;  // housekeeping thread
   Housekeeping housekeeping_;
 };
 

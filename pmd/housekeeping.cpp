@@ -63,6 +63,10 @@ void Housekeeping::set_ports(std::vector<Port*> ports) {
   run([&] { ports_ = std::move(ports); });
 }
 
+void Housekeeping::set_each_second(std::function<void(uint32_t)> work) {
+  run([&] { each_second_ = std::move(work); });
+}
+
 void Housekeeping::run_commands(std::unique_lock<std::mutex>& lock) {
   while (!commands_.empty()) {
     const auto* work = commands_.front();
@@ -133,6 +137,7 @@ void Housekeeping::every_second() {
   if (const auto replaced = underlay_.every_second(clock_seconds_); !replaced.empty())
     publisher_.synchronize();
   for (Port* port : ports_) port->maintain();
+  if (each_second_) each_second_(clock_seconds_);
   sample_workers();
 }
 

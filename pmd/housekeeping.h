@@ -31,6 +31,8 @@ class Housekeeping {
   // is done. `work` may write the FDB.
   void run(const std::function<void()>& work);
   void set_ports(std::vector<Port*> ports);
+  // More that this thread is to do each second, told the second of the switch's clock.
+  void set_each_second(std::function<void(uint32_t)> work);
   // Writes what is waiting in the workers' rings; returns how many addresses were new or had moved.
   // Housekeeping thread.
   size_t drain_learned();
@@ -65,6 +67,7 @@ class Housekeeping {
   const Publisher& publisher_;
   std::unique_ptr<PortCounterTable> counters_;  // reasons that this thread finds
   std::vector<Port*> ports_;
+  std::function<void(uint32_t)> each_second_;
   std::vector<Totals> last_totals_;
   std::vector<uint32_t> stalled_seconds_;
   std::atomic<bool> progress_{true};

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "pmd/error.h"
+#include "pmd/pod_mtu.h"
 
 namespace podswitch {
 
@@ -183,7 +184,7 @@ class RoutePlanner::Draft {
     const OverlayOptions& overlay = planner_.overlay_;
     const uint16_t overhead = net::tunnel_overhead(overlay.encapsulation, vtep.is_v4());
     const NextHopId id = add_hop(name, NextHop::Kind::Tunnel, uplink_.id, fids_.get(uplink_.spec->network, 0),
-                                 static_cast<uint16_t>(uplink_.spec->mtu - overhead), {}, plan_.uplink.mac);
+                                 mtu_in_tunnel(uplink_.spec->mtu, overhead), {}, plan_.uplink.mac);
     PlannedHop& planned = plan_.hops.back();
     planned.via = neighbour_of(vtep);
     planned.tunnel = TunnelSpec{

@@ -1,11 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "switch/snapshot.h"
 
+#include <algorithm>
 #include <bit>
 #include <set>
 #include <stdexcept>
 
 namespace podswitch {
+
+bool Gateway::has_v6() const {
+  return std::any_of(ips.begin(), ips.end(), [](const IpAddress& ip) { return !ip.is_v4(); });
+}
+
+// RFC 4861 section 6.2.1: three times the longest interval.
+uint16_t Gateway::router_lifetime_seconds() const {
+  constexpr uint16_t kDefaultLifetime = 1800;
+  return advertisements == Advertisements::DefaultRouter ? kDefaultLifetime : uint16_t{0};
+}
 
 Fid FidMap::get(const std::string& network, uint16_t vlan) {
   const auto [it, is_new] = fids_.try_emplace({network, vlan}, static_cast<Fid>(names_.size()));
@@ -69,6 +80,7 @@ void add_port(Snapshot& snapshot, const BridgePort& port, const std::vector<Fid>
   view.allow_spoofing = port.allow_spoofing;
   view.is_uplink = port.is_uplink;
   view.mtu = port.mtu;
+  view.advertised_mtu = port.advertised_mtu;
   if (auto guard = make_guard(port)) {
     view.guard = guard.get();
     snapshot.guards.push_back(std::move(guard));
@@ -127,6 +139,7 @@ std::unique_ptr<Snapshot> compile_snapshot(const std::vector<BridgePort>& ports,
   auto snapshot = std::make_unique<Snapshot>();
   snapshot->gateway_mac = gateway.mac;
   snapshot->has_gateway = !gateway.ips.empty();
+  snapshot->router_lifetime_seconds = gateway.router_lifetime_seconds();
   snapshot->ports.resize(kMaxPorts);
   std::vector<std::tuple<Fid, IpAddress, AddressTable::Owner>> addresses;
   std::set<Fid> used;
@@ -143,8 +156,10 @@ std::unique_ptr<Snapshot> compile_snapshot(const std::vector<BridgePort>& ports,
         addresses.emplace_back(fid, ip, AddressTable::Owner{*port.mac, port.id});
     }
   }
+  std::vector<IpAddress> gateway_ips = gateway.ips;
+  if (gateway.has_v6()) gateway_ips.emplace_back(Ipv6Address::link_local_of(gateway.mac));
   for (const Fid fid : used)
-    for (const IpAddress& ip : gateway.ips)
+    for (const IpAddress& ip : gateway_ips)
       addresses.emplace_back(fid, ip, AddressTable::Owner{gateway.mac, kNoPort});
   snapshot->addresses.build(addresses);
   add_routing(*snapshot, gateway, routing, fids);

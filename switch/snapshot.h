@@ -59,6 +59,7 @@ struct BridgePort {
   uint16_t mtu = 1500;  // bytes of layer 3
   bool allow_spoofing = false;
   bool is_uplink = false;
+  uint16_t advertised_mtu = 0;  // by router advertisements; 0: the port hears none
 };
 
 // What a port with addresses may send from.
@@ -77,6 +78,7 @@ struct PortView {
   bool is_uplink = false;
   Fid fid = kNoFid;  // Untagged and Access
   uint16_t mtu = 0;
+  uint16_t advertised_mtu = 0;      // as BridgePort's
   const Guard* guard = nullptr;     // nullptr: not guarded
   const Fid* trunk_fids = nullptr;  // Trunk: by VLAN id, kNoFid where not allowed
 };
@@ -141,6 +143,7 @@ struct Snapshot {
   const NextHopTable* next_hops = nullptr;  // what routes name; outlives the snapshot
   std::optional<IpAddress> icmp_source_v4;  // of errors about packets that are routed
   std::optional<IpAddress> icmp_source_v6;
+  uint16_t router_lifetime_seconds = 0;  // in router advertisements
   TunnelView tunnel;
   std::vector<std::shared_ptr<const Lpm>> tables;  // what FidView points into
   // What PortView points into.
@@ -174,6 +177,15 @@ class FidMap {
 struct Gateway {
   MacAddress mac;
   std::vector<IpAddress> ips;
+  enum class Advertisements : uint8_t {
+    Off,
+    Mtu,            // routers' advertisements that tell the MTU and claim no more
+    DefaultRouter,  // and that the gateway is a default router
+  };
+  Advertisements advertisements = Advertisements::Off;
+
+  bool has_v6() const;
+  uint16_t router_lifetime_seconds() const;
 };
 
 // Where routed packets go, as the configuration thread describes it to the compiler.

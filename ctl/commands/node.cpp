@@ -41,6 +41,7 @@ Answer DaemonCommands::status(const Call&) {
                  {"hugepages", status.hugepages},
                  {"memory_bytes", status.memory_bytes},
                  {"gateway", gateway},
+                 {"pod_mtu", status.pod_mtu ? nlohmann::json(*status.pod_mtu) : nlohmann::json(nullptr)},
                  {"gateway_mac", status.gateway_mac.to_string()},
                  {"ports", status.ports},
                  {"ports_up", std::count_if(ports.begin(), ports.end(),

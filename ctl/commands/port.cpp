@@ -28,6 +28,7 @@ Json describe(const PortStatus& port) {
   row["type"] = to_string(port.spec.kind);
   row["state"] = port.state.up ? "up" : "down";
   row["reason"] = port.state.up ? "" : port.state.reason;
+  row["hint"] = port.hint;
   row["state_changes"] = port.state_changes;
   row["device_mac"] = port.device_mac ? Json(port.device_mac->to_string()) : Json(nullptr);
   add_figures(row, port.figures);

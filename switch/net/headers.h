@@ -197,6 +197,21 @@ inline constexpr uint32_t kNdRouter = 0x80000000;
 inline constexpr uint32_t kNdSolicited = 0x40000000;
 inline constexpr uint32_t kNdOverride = 0x20000000;
 
+struct NdRouterSolicitation {
+  IcmpHeader icmp;
+  be32_t reserved;
+};
+static_assert(sizeof(NdRouterSolicitation) == 8);
+
+struct NdRouterAdvertisement {
+  IcmpHeader icmp;
+  uint8_t hop_limit;
+  uint8_t flags;
+  be16_t lifetime_seconds;  // as a default router
+  be32_t reachable_ms, retransmit_ms;
+};
+static_assert(sizeof(NdRouterAdvertisement) == 16);
+
 struct NdLinkLayerOption {
   uint8_t type;    // 1 source, 2 target
   uint8_t length;  // in units of 8 bytes: 1
@@ -205,5 +220,14 @@ struct NdLinkLayerOption {
 static_assert(sizeof(NdLinkLayerOption) == 8);
 inline constexpr uint8_t kNdOptionSourceMac = 1;
 inline constexpr uint8_t kNdOptionTargetMac = 2;
+
+struct NdMtuOption {
+  uint8_t type;
+  uint8_t length;  // in units of 8 bytes
+  be16_t reserved;
+  be32_t mtu;
+};
+static_assert(sizeof(NdMtuOption) == 8);
+inline constexpr uint8_t kNdOptionMtu = 5;
 
 }  // namespace podswitch::net

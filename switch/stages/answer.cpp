@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "switch/stages/answer.h"
 
+#include "switch/net/mbuf_view.h"
 #include "switch/stages/stages.h"
 
 namespace podswitch::stages {
@@ -9,17 +10,33 @@ namespace {
 constexpr uint64_t kBroadcast = 0xffff'ffff'ffff;
 constexpr uint64_t kGroupBit = 1;  // of the first byte on the wire
 
+// Whether a look at all of an IP packet's headers is worth it: most of what the gateway gets is to be routed,
+// and looked at there.
+bool may_be_icmp(const rte_mbuf& packet, const PacketMeta& meta) noexcept {
+  if (meta.ether_type == net::kEtherTypeIpv4) {
+    const auto* ip = net::header_at<net::Ipv4Header>(packet, meta.l3_offset);
+    return ip != nullptr && ip->protocol == net::kProtoIcmp;
+  }
+  const auto* ip = net::header_at<net::Ipv6Header>(packet, meta.l3_offset);
+  return ip != nullptr && ip->next_header != net::kProtoTcp && ip->next_header != net::kProtoUdp;
+}
+
+void answer_icmp(rte_mbuf& packet, PacketMeta& meta, PortId asker, const Snapshot& snapshot) noexcept {
+  const auto l3 = net::inspect_l3(packet, meta.ether_type, meta.l3_offset);
+  if (!l3) return;
+  if (meta.ether_type == net::kEtherTypeIpv4) return answer_ping4(packet, meta, *l3, asker, snapshot);
+  answer_solicitation(packet, meta, *l3, asker, Asked::Gateway, snapshot);
+  if (meta.verdict == Verdict::Undecided) answer_ping6(packet, meta, *l3, asker, snapshot);
+}
+
 void answer_for_gateway(rte_mbuf& packet, PacketMeta& meta, PortId asker, const Snapshot& snapshot) noexcept {
   const bool is_ip = meta.ether_type == net::kEtherTypeIpv4 || meta.ether_type == net::kEtherTypeIpv6;
   // Behind a further tag is a network of the pods' own, where the gateway is not.
   if (meta.l3_offset == sizeof(net::EtherHeader)) {
     if (meta.ether_type == net::kEtherTypeArp) {
       answer_arp(packet, meta, asker, Asked::Gateway, snapshot);
-    } else if (meta.ether_type == net::kEtherTypeIpv4) {
-      answer_ping4(packet, meta, asker, snapshot);
-    } else if (meta.ether_type == net::kEtherTypeIpv6) {
-      answer_solicitation(packet, meta, asker, Asked::Gateway, snapshot);
-      if (meta.verdict == Verdict::Undecided) answer_ping6(packet, meta, asker, snapshot);
+    } else if (is_ip && may_be_icmp(packet, meta)) {
+      answer_icmp(packet, meta, asker, snapshot);
     }
   }
   if (meta.verdict != Verdict::Undecided) return;
@@ -27,6 +44,14 @@ void answer_for_gateway(rte_mbuf& packet, PacketMeta& meta, PortId asker, const 
     meta.verdict = Verdict::Route;
   else
     meta.drop(DropReason::GatewayNotRouted);
+}
+
+void answer_group(rte_mbuf& packet, PacketMeta& meta, PortId asker, const Snapshot& snapshot) noexcept {
+  if (!may_be_icmp(packet, meta)) return;
+  const auto l3 = net::inspect_l3(packet, meta.ether_type, meta.l3_offset);
+  if (!l3) return;
+  answer_solicitation(packet, meta, *l3, asker, Asked::Everyone, snapshot);
+  if (meta.verdict == Verdict::Undecided) answer_router_solicitation(packet, meta, *l3, asker, snapshot);
 }
 
 }  // namespace
@@ -47,7 +72,7 @@ void answer(Burst& burst, const Snapshot& snapshot, Local&) noexcept {
     if (meta.ether_type == net::kEtherTypeArp && destination == kBroadcast)
       answer_arp(packet, meta, asker, Asked::Everyone, snapshot);
     else if (meta.ether_type == net::kEtherTypeIpv6)
-      answer_solicitation(packet, meta, asker, Asked::Everyone, snapshot);
+      answer_group(packet, meta, asker, snapshot);
   });
 }
 

@@ -8,6 +8,7 @@
 
 #include "switch/burst.h"
 #include "switch/net/headers.h"
+#include "switch/net/l3.h"
 #include "switch/offload.h"
 #include "switch/snapshot.h"
 
@@ -35,12 +36,24 @@ inline void send_back(rte_mbuf& packet, PacketMeta& meta, PortId port, const Mac
   meta.forward(port);
 }
 
+// What RFC 4861 sections 6.1.1 and 7.1.1 ask of both kinds of solicitation, whose type is known.
+bool is_valid_solicitation(const rte_mbuf& packet, const net::L3& l3, const net::Ipv6Header& ip,
+                           uint32_t fixed_length) noexcept;
+// Makes the frame exactly so long. False: no room.
+bool resize(rte_mbuf& packet, uint16_t length) noexcept;
+
 void answer_arp(rte_mbuf& packet, PacketMeta& meta, PortId asker, Asked asked,
                 const Snapshot& snapshot) noexcept;
-void answer_solicitation(rte_mbuf& packet, PacketMeta& meta, PortId asker, Asked asked,
+// `l3`: what is at meta.l3_offset.
+void answer_solicitation(rte_mbuf& packet, PacketMeta& meta, const net::L3& l3, PortId asker, Asked asked,
                          const Snapshot& snapshot) noexcept;
+// The gateway answers as a router where the port hears advertisements.
+void answer_router_solicitation(rte_mbuf& packet, PacketMeta& meta, const net::L3& l3, PortId asker,
+                                const Snapshot& snapshot) noexcept;
 // Echo requests to the gateway, whole or in fragments.
-void answer_ping4(rte_mbuf& packet, PacketMeta& meta, PortId asker, const Snapshot& snapshot) noexcept;
-void answer_ping6(rte_mbuf& packet, PacketMeta& meta, PortId asker, const Snapshot& snapshot) noexcept;
+void answer_ping4(rte_mbuf& packet, PacketMeta& meta, const net::L3& l3, PortId asker,
+                  const Snapshot& snapshot) noexcept;
+void answer_ping6(rte_mbuf& packet, PacketMeta& meta, const net::L3& l3, PortId asker,
+                  const Snapshot& snapshot) noexcept;
 
 }  // namespace podswitch::stages

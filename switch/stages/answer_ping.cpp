@@ -37,12 +37,12 @@ bool turn_echo(rte_mbuf& packet, const net::L3& l3, uint8_t request, uint8_t rep
 }  // namespace
 
 // An incremental update leaves a wrong checksum wrong, and swapped addresses change none.
-void answer_ping4(rte_mbuf& packet, PacketMeta& meta, PortId asker, const Snapshot& snapshot) noexcept {
-  const auto l3 = net::inspect_l3(packet, meta.ether_type, meta.l3_offset);
-  if (!l3 || l3->protocol != net::kProtoIcmp) return;
+void answer_ping4(rte_mbuf& packet, PacketMeta& meta, const net::L3& l3, PortId asker,
+                  const Snapshot& snapshot) noexcept {
+  if (l3.protocol != net::kProtoIcmp) return;
   auto* ip = net::header_at<net::Ipv4Header>(packet, meta.l3_offset);
   if (!is_ipv4_unicast(ip->source) || !is_gateway(snapshot, meta.fid, IpAddress(ip->destination))) return;
-  if (!turn_echo(packet, *l3, net::kIcmpEchoRequest, net::kIcmpEchoReply)) return;
+  if (!turn_echo(packet, l3, net::kIcmpEchoRequest, net::kIcmpEchoReply)) return;
   const auto ttl_word = [&] { return be16_t(static_cast<uint16_t>(ip->ttl << 8 | ip->protocol)); };
   const be16_t before = ttl_word();
   ip->ttl = kReplyTtl;
@@ -51,14 +51,14 @@ void answer_ping4(rte_mbuf& packet, PacketMeta& meta, PortId asker, const Snapsh
   send_back(packet, meta, asker, snapshot.gateway_mac, mac_of_key(meta.source));
 }
 
-void answer_ping6(rte_mbuf& packet, PacketMeta& meta, PortId asker, const Snapshot& snapshot) noexcept {
-  const auto l3 = net::inspect_l3(packet, meta.ether_type, meta.l3_offset);
-  if (!l3 || l3->protocol != net::kProtoIcmpv6 || l3->has_routing) return;
+void answer_ping6(rte_mbuf& packet, PacketMeta& meta, const net::L3& l3, PortId asker,
+                  const Snapshot& snapshot) noexcept {
+  if (l3.protocol != net::kProtoIcmpv6 || l3.has_routing) return;
   auto* ip = net::header_at<net::Ipv6Header>(packet, meta.l3_offset);
   if (ip->source.is_unspecified() || ip->source.is_multicast() || IpAddress(ip->destination).is_v4() ||
       !is_gateway(snapshot, meta.fid, IpAddress(ip->destination)))
     return;
-  if (!turn_echo(packet, *l3, net::kIcmpv6EchoRequest, net::kIcmpv6EchoReply)) return;
+  if (!turn_echo(packet, l3, net::kIcmpv6EchoRequest, net::kIcmpv6EchoReply)) return;
   ip->hop_limit = kReplyTtl;
   std::swap(ip->source, ip->destination);
   send_back(packet, meta, asker, snapshot.gateway_mac, mac_of_key(meta.source));

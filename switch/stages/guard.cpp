@@ -29,12 +29,13 @@ Objection judge_ipv4(const rte_mbuf& packet, const PacketMeta& meta, const Guard
 }
 
 // What a host without an address yet may send: duplicate address detection (RFC 4862 section 5.4.2; its
-// contents are judged after this) and multicast listener reports (RFC 3810 section 5.2.13).
+// contents are judged after this), router solicitations (RFC 4861 section 4.1) and multicast listener reports
+// (RFC 3810 section 5.2.13).
 bool may_be_unspecified(const rte_mbuf& packet, const net::L3& l3) noexcept {
   if (l3.is_fragment || l3.protocol != net::kProtoIcmpv6) return false;
   const auto* icmp = net::header_at<net::IcmpHeader>(packet, l3.l4_offset);
-  return icmp != nullptr && (icmp->type == net::kNdNeighbourSolicit || icmp->type == net::kMldReport ||
-                             icmp->type == net::kMld2Report);
+  return icmp != nullptr && (icmp->type == net::kNdNeighbourSolicit || icmp->type == net::kNdRouterSolicit ||
+                             icmp->type == net::kMldReport || icmp->type == net::kMld2Report);
 }
 
 Objection judge_ipv6(const rte_mbuf& packet, const PacketMeta& meta, const Guard& guard) noexcept {

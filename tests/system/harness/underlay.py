@@ -40,17 +40,18 @@ class Underlay:
             space.exec("ethtool", "-K", ifname, "tx", "off", "tso", "off", "gso", "off")
         return Capture(self.world, self.space, "br0")
 
-    def switch_node(self, name, addresses, gateways=(), network="underlay", **options):
-        """A daemon whose node has these addresses: an af-packet uplink on its veth, a host port beside it."""
+    def switch_node(self, name, addresses, gateways=(), network="underlay", uplink=None, metrics=False, **options):
+        """A daemon whose node has these addresses: an af-packet uplink on its veth, with more options in `uplink`, a host
+        port beside it."""
         space = self.plug(name)
         mac = space.mac("nic")
         # The kernel must not hear everything twice: it has its addresses on the host port.
         space.exec("nft", "add table netdev uplink; add chain netdev uplink block "
                           "{ type filter hook ingress device nic priority 0; policy drop; }")
         space.sysctl("net.ipv6.conf.nic.disable_ipv6", 1)
-        switch = self.world.daemon(name, options)
+        switch = self.world.daemon(name, options, metrics=metrics)
         add_port(switch, "uplink", type="af-packet", ifname="nic", netns=space.path, role="uplink", network=network,
-                 mac=mac, mtu=self.mtu, underlay=list(addresses), underlay_gateway=list(gateways))
+                 mac=mac, mtu=self.mtu, underlay=list(addresses), underlay_gateway=list(gateways), **(uplink or {}))
         add_port(switch, "host", type="tap", ifname="host0", netns=space.path, role="host", network=network, mac=mac,
                  mtu=self.mtu)
         space.configure("host0", addresses, self.mtu, gateways)
