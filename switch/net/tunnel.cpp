@@ -11,6 +11,7 @@ namespace podswitch::net {
 namespace {
 
 constexpr Sum kGoodSum = 0xffff;
+constexpr uint16_t kMoreOrOffset = 0x3fff;  // of IPv4's fragment field
 
 struct TunnelHeader {
   uint32_t vni;
@@ -29,7 +30,6 @@ UdpPlace find_plain_udp(const rte_mbuf& packet, uint16_t ether_type, uint16_t l3
     const auto* ip = header_at<Ipv4Header>(packet, l3_offset);
     if (ip == nullptr || ip->version_ihl != 0x45 || ip->protocol != kProtoUdp) return kNone;
     const uint32_t length = ip->total_length.host();
-    constexpr uint16_t kMoreOrOffset = 0x3fff;
     if (length < sizeof *ip || l3_offset + length > packet.pkt_len) return kNone;
     if ((ip->fragment.host() & kMoreOrOffset) != 0) return kNone;
     return {l3_offset + uint32_t{sizeof *ip}, l3_offset + length};
@@ -42,12 +42,27 @@ UdpPlace find_plain_udp(const rte_mbuf& packet, uint16_t ether_type, uint16_t l3
   return {offset, end};
 }
 
+// A UDP header right behind an IP header whose length is wrong, and so no UDP packet that ends anywhere.
+UdpPlace find_broken_udp(const rte_mbuf& packet, uint16_t ether_type, uint16_t l3_offset) noexcept {
+  if (ether_type == kEtherTypeIpv4) {
+    const auto* ip = header_at<Ipv4Header>(packet, l3_offset);
+    if (ip == nullptr || ip->version_ihl >> 4 != 4 || ip->protocol != kProtoUdp) return {0, 0};
+    const uint32_t length = (ip->version_ihl & 0x0fu) * 4;
+    if (length < sizeof *ip || (ip->fragment.host() & kMoreOrOffset) != 0) return {0, 0};
+    return {l3_offset + length, 0};
+  }
+  const auto* ip = header_at<Ipv6Header>(packet, l3_offset);
+  if (ether_type != kEtherTypeIpv6 || ip == nullptr || ip->next_header != kProtoUdp) return {0, 0};
+  return {ip->version_class_label.host() >> 28 == 6 ? l3_offset + uint32_t{sizeof *ip} : 0, 0};
+}
+
 UdpPlace find_udp(const rte_mbuf& packet, uint16_t ether_type, uint16_t l3_offset) noexcept {
   const UdpPlace plain = find_plain_udp(packet, ether_type, l3_offset);
   if (plain.offset != 0) [[likely]]
     return plain;
   const auto l3 = inspect_l3(packet, ether_type, l3_offset);
-  if (!l3 || l3->protocol != kProtoUdp || l3->is_fragment || l3->has_routing) return {0, 0};
+  if (!l3) return find_broken_udp(packet, ether_type, l3_offset);
+  if (l3->protocol != kProtoUdp || l3->is_fragment || l3->has_routing) return {0, 0};
   return {l3->l4_offset, l3->end};
 }
 

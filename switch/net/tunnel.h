@@ -30,7 +30,9 @@ struct TunnelPacket {
 
 enum class TunnelVerdict : uint8_t {
   NotTunnel,  // other protocol, other port, a fragment, a routing header: the host's business
-  Malformed,  // a length or a checksum is wrong, or the tunnel header asks for what is not known here
+  // A length or a checksum is wrong, the IP header's own included (a NIC that drops by headers does not look
+  // at lengths), or the tunnel header asks for what is not known here.
+  Malformed,
   Tunnel,
 };
 

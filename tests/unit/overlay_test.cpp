@@ -204,7 +204,7 @@ TEST(Overlay, LeavesTheHostItsOwn) {
   EXPECT_EQ(fate(two, Packet()
                           .eth(kNicOne, kNicTwo)
                           .ipv4("192.0.2.1", "192.0.2.2")
-                          .udp(1, 4789)
+                          .udp(1, 4788)
                           .payload(20)
                           .cut(9)
                           .mbuf()),
