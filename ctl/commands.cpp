@@ -306,6 +306,18 @@ std::vector<Command> own_commands() {
                    {"NEXT HOPS", "next_hops", Format::Count}},
        .handler = &Commands::neighbour_list},
 
+      {.noun = "offload",
+       .verb = "list",
+       .help = "list what the uplink's NIC does for the switch, and what is left to software and why",
+       .view = View::Table,
+       .columns = {{"PORT", "port"},
+                   {"OFFLOAD", "offload"},
+                   {"WHERE", "where"},
+                   {"RULES", "rules", Format::Count},
+                   {"PACKETS", "packets", Format::Count},
+                   {"REASON", "reason"}},
+       .handler = &Commands::offload_list},
+
       {.noun = "worker",
        .verb = "list",
        .help = "list the workers, their queues and how busy they are",

@@ -38,6 +38,7 @@ class Commands {
   virtual Answer fdb_list(const Call& call) = 0;
   virtual Answer neighbour_list(const Call& call) = 0;
   virtual Answer fdb_flush(const Call& call) = 0;
+  virtual Answer offload_list(const Call& call) = 0;
   virtual Answer worker_list(const Call& call) = 0;
   virtual Answer worker_assign(const Call& call) = 0;
   virtual Answer drops(const Call& call) = 0;

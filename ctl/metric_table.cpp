@@ -45,6 +45,18 @@ Samples per_reason(const Figures& figures, Disposition disposition) {
   return samples;
 }
 
+Samples per_offload(const Figures& figures, bool is_counter) {
+  Samples samples;
+  for (const OffloadStatus& offload : figures.offloads) {
+    if (is_counter && !offload.packets) continue;
+    samples.push_back({{{"port", offload.port}, {"offload", offload.offload}},
+                       is_counter       ? static_cast<double>(*offload.packets)
+                       : offload.in_nic ? 1.0
+                                        : 0.0});
+  }
+  return samples;
+}
+
 double seconds(const Figures& figures, uint64_t cycles) {
   return figures.status.tsc_hz == 0
              ? 0
@@ -78,6 +90,10 @@ const Metric kMetrics[] = {
    [](const Figures& f) { return per_reason(f, Disposition::Dropped); }},
   {"notes_total", true, "port, reason", "Packets forwarded although something about them was refused, by port of origin and reason.",
    [](const Figures& f) { return per_reason(f, Disposition::Forwarded); }},
+  {"offload_in_nic", false, "port, offload", "1 when the uplink's NIC does this work, 0 when software does.",
+   [](const Figures& f) { return per_offload(f, false); }},
+  {"offload_packets_total", true, "port, offload", "Packets that met the offload in the NIC, if its driver counts them; unknown-vtep-drop: dropped there.",
+   [](const Figures& f) { return per_offload(f, true); }},
   {"worker_busy_seconds_total", true, kCore, "Time that the worker spent on packets.",
    [](const Figures& f) { return per_worker(f, [&](const WorkerStatus& w) { return seconds(f, w.busy_cycles); }); }},
   {"worker_idle_seconds_total", true, kCore, "Time that the worker polled in vain.",

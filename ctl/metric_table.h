@@ -27,6 +27,7 @@ struct Figures {
   size_t ports_left_out = 0;
   std::vector<PortStatus> ports;
   std::vector<WorkerStatus> workers;
+  std::vector<OffloadStatus> offloads;
 };
 
 struct MetricLabel {

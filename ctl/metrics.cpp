@@ -53,7 +53,7 @@ class MetricsServer::Source final : public prometheus::Collectable {
         start_time_seconds_(seconds_since_1970()) {}
   std::vector<prometheus::MetricFamily> Collect() const override {
     return metric_families({build_, start_time_seconds_, engine_.status(), engine_.workers_make_progress(),
-                            ports_left_out_(), engine_.ports(), engine_.workers()});
+                            ports_left_out_(), engine_.ports(), engine_.workers(), engine_.offloads()});
   }
 
  private:

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "pmd/engine_impl.h"
+#include "pmd/flow_offload.h"
 #include "pmd/log.h"
 
 namespace podswitch {
@@ -228,6 +229,9 @@ std::unique_ptr<Revision> Engine::Impl::compile(const PortSlots& slots, const As
 void Engine::Impl::publish(const PortSlots& slots, const Assignment& assignment) {
   PortSlots old_slots;  // workers use them until publish() returns
   const Routing routing = plan_routes(slots);
+  for (const auto& [name, slot] : slots)
+    if (FlowOffload* flows = slot->port->flows())
+      flows->prepare(tunnel_flows_of(routing, slot->port->spec()));
   {
     const std::scoped_lock lock(mutex_);
     auto revision = compile(slots, assignment, routing);
@@ -238,6 +242,8 @@ void Engine::Impl::publish(const PortSlots& slots, const Assignment& assignment)
   }
   // Buffers of ports that go, and flows of queues that move.
   if (mesh_ != nullptr) mesh_->wait_until_finished();
+  for (const auto& [name, slot] : slots)
+    if (FlowOffload* flows = slot->port->flows()) flows->settle();
 }
 
 // After the grace period: tables follow the new ports, and what has gone is closed.
@@ -336,6 +342,9 @@ std::vector<RouteStatus> Engine::routes(const std::string& network, size_t limit
 
 std::vector<NeighbourStatus> Engine::neighbours() const {
   return impl_->neighbours();
+}
+std::vector<OffloadStatus> Engine::offloads() const {
+  return impl_->offloads();
 }
 size_t Engine::flush_fdb(const FdbFilter& filter) {
   return impl_->flush_fdb(filter);

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "pmd/offload_status.h"
 #include "pmd/port.h"
 #include "pmd/port_spec.h"
 #include "pmd/routing.h"
@@ -178,7 +179,8 @@ class Engine {
   std::vector<NeighbourStatus> neighbours() const;
   // In the order of networks and prefixes.
   std::vector<RouteStatus> routes(const std::string& network, size_t limit) const;
-  size_t flush_fdb(const FdbFilter& filter);  // learned entries only; how many went
+  std::vector<OffloadStatus> offloads() const;  // of uplinks
+  size_t flush_fdb(const FdbFilter& filter);    // learned entries only; how many went
 
   // The watchdog's question: did every worker finish a loop within the last two seconds, or sleep?
   bool workers_make_progress() const;

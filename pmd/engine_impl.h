@@ -48,6 +48,7 @@ class Engine::Impl final : public PortHost {
   std::vector<FdbEntry> fdb(const FdbFilter& filter, size_t limit) const;
   std::vector<NeighbourStatus> neighbours();
   std::vector<RouteStatus> routes(const std::string& network, size_t limit) const;
+  std::vector<OffloadStatus> offloads() const;
   size_t flush_fdb(const FdbFilter& filter);
   bool workers_make_progress() const { return housekeeping_.workers_make_progress(); }
 

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "pmd/engine_impl.h"
+#include "pmd/flow_offload.h"
 
 namespace podswitch {
 namespace {
@@ -160,6 +161,17 @@ std::vector<NeighbourStatus> Engine::Impl::neighbours() {
       list.push_back({neighbour.ip, neighbour.mac, neighbour.age_seconds, neighbour.next_hops});
   });
   return list;
+}
+
+std::vector<OffloadStatus> Engine::Impl::offloads() const {
+  const std::scoped_lock lock(mutex_);
+  std::vector<OffloadStatus> rows;
+  for (const auto& [name, slot] : slots_) {
+    if (slot->port->spec().role != PortRole::Uplink) continue;
+    for (OffloadStatus& row : offloads_of(*slot->port, options_.overlay.encapsulation))
+      rows.push_back(std::move(row));
+  }
+  return rows;
 }
 
 size_t Engine::Impl::flush_fdb(const FdbFilter& filter) {

@@ -16,6 +16,7 @@
 #include <mutex>
 #include <system_error>
 
+#include "pmd/eth_offload.h"
 #include "pmd/log.h"
 #include "pmd/pci_address.h"
 
@@ -72,7 +73,8 @@ std::string why_no_device(const PortSpec& spec) {
   return {};
 }
 
-EthDevice::EthDevice(const PortSpec& spec, rte_mempool& pool) : is_memif_(spec.kind == PortKind::Memif) {
+EthDevice::EthDevice(const PortSpec& spec, rte_mempool& pool, FlowOffload& flows)
+    : is_memif_(spec.kind == PortKind::Memif), flows_(flows) {
   if (const std::string missing = why_no_device(spec); !missing.empty())
     throw Error(option_naming_device(spec.kind), missing);
   probe(spec);
@@ -134,16 +136,16 @@ void EthDevice::configure(const PortSpec& spec, rte_mempool& pool) {
                                    info.driver_name, max_mtu));
   if (has_mtu) conf.rxmode.mtu = spec.mtu;
 
-  constexpr uint64_t kChecksums = RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM;
-  conf.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
-  caps_.multi_segment = conf.txmode.offloads != 0;
-  caps_.checksum = (info.tx_offload_capa & kChecksums) == kChecksums;
-  if (caps_.checksum) conf.txmode.offloads |= kChecksums;
+  const EthTxOffloads offloads = tx_offloads_of(info);
+  caps_ = offloads.caps;
+  conf.txmode.offloads = offloads.flags;
   if (spec.queues > 1 && info.flow_type_rss_offloads != 0) {
     conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
     conf.rx_adv_conf.rss_conf.rss_hf =
         info.flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP | RTE_ETH_RSS_SCTP);
   }
+  flow_queues_ = {spec.queues, conf.rx_adv_conf.rss_conf.rss_hf};
+  driver_ = info.driver_name;
   has_receive_interrupts_ =
       info.device != nullptr && spec.kind == PortKind::Ethdev && !pci_address(spec.device).empty();
   conf.intr_conf.rxq = has_receive_interrupts_ ? 1 : 0;
@@ -199,6 +201,7 @@ int EthDevice::start() {
   // A switch must see frames for every pod's MAC. Devices that have no such mode see all anyway.
   if (const int result = rte_eth_promiscuous_enable(id_); result != 0 && result != -ENOTSUP)
     log::warning("ethdev {}: promiscuous mode: {}", id_, text_of(result));
+  flows_.attach({.id = id_, .queues = flow_queues_, .driver = driver_});
   return 0;
 }
 
@@ -224,6 +227,7 @@ void EthDevice::where_drivers_are_called(Work work) {
 }
 
 void EthDevice::stop() {
+  if (is_started_) flows_.detach();
   if (is_started_) where_drivers_are_called([this] { rte_eth_dev_stop(id_); });
   is_started_ = false;
 }

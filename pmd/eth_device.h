@@ -12,6 +12,7 @@
 #include "pmd/af_xdp_pool.h"
 #include "pmd/af_xdp_sockets.h"
 #include "pmd/error.h"
+#include "pmd/flow_offload.h"
 #include "pmd/port_spec.h"
 #include "switch/offload.h"
 
@@ -28,8 +29,9 @@ class DeviceBusy : public Error {
 
 class EthDevice {
  public:
-  // Probes and configures; throws Error. `pool` gives the buffers, except to af-xdp.
-  EthDevice(const PortSpec& spec, rte_mempool& pool);
+  // Probes and configures; throws Error. `pool` gives the buffers, except to af-xdp. `flows` has the device
+  // while it runs.
+  EthDevice(const PortSpec& spec, rte_mempool& pool, FlowOffload& flows);
   ~EthDevice();
   EthDevice(const EthDevice&) = delete;
   EthDevice& operator=(const EthDevice&) = delete;
@@ -54,6 +56,9 @@ class EthDevice {
   void where_drivers_are_called(Work work);
 
   const bool is_memif_;
+  FlowOffload& flows_;
+  FlowQueues flow_queues_;
+  std::string driver_;
   uint16_t id_ = 0;
   bool is_probed_ = false;
   bool is_started_ = false;

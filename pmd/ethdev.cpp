@@ -18,6 +18,7 @@
 #include "pmd/af_xdp_pool.h"
 #include "pmd/error.h"
 #include "pmd/eth_device.h"
+#include "pmd/eth_transmit.h"
 #include "pmd/port.h"
 #include "pmd/socket_path.h"
 
@@ -75,8 +76,7 @@ class EthdevPort final : public Port {
       const auto* too_large = std::find_if(packets + sent, packets + count,
                                            [this](rte_mbuf* packet) { return packet->pkt_len > max_frame_; });
       const auto fitting = static_cast<uint16_t>(too_large - (packets + sent));
-      const uint16_t taken =
-          fitting == 0 ? uint16_t{0} : rte_eth_tx_burst(id, queue, packets + sent, fitting);
+      const uint16_t taken = fitting == 0 ? uint16_t{0} : transmit_.send(id, queue, packets + sent, fitting);
       sent = static_cast<uint16_t>(sent + taken);
       if (taken < fitting || sent == count) break;
       rte_pktmbuf_free(packets[sent++]);
@@ -87,10 +87,7 @@ class EthdevPort final : public Port {
 
   bool send_is_thread_safe() const noexcept override { return false; }
 
-  TxCaps tx_caps() const noexcept override {
-    return {has_checksum_.load(std::memory_order_relaxed), false, false, false,
-            takes_chains_.load(std::memory_order_relaxed)};
-  }
+  TxCaps tx_caps() const noexcept override { return caps_.load(std::memory_order_relaxed); }
 
   WakeSource wake_source(uint16_t queue) noexcept override {
     const uint32_t generation = generation_.load(std::memory_order_acquire);
@@ -108,8 +105,11 @@ class EthdevPort final : public Port {
       rte_eth_dev_rx_intr_disable(static_cast<uint16_t>(device), queue);
   }
 
+  FlowOffload* flows() noexcept override { return &flows_; }
+
   uint64_t tx_errors() const noexcept override {
-    return tx_errors_.load(std::memory_order_relaxed) + oversized_.load(std::memory_order_relaxed);
+    return tx_errors_.load(std::memory_order_relaxed) + oversized_.load(std::memory_order_relaxed) +
+           transmit_.lost();
   }
 
   void maintain() noexcept override {
@@ -141,8 +141,7 @@ class EthdevPort final : public Port {
   void open() {
     if (spec().kind == PortKind::Memif && spec().server) make_room_unless_ours();
     device_ = make_device();
-    has_checksum_ = device_->tx_caps().checksum;
-    takes_chains_ = device_->tx_caps().multi_segment;
+    caps_ = device_->tx_caps();
     has_interrupts_ = device_->has_receive_interrupts();
     if (spec().kind == PortKind::AfXdp) {
       max_frame_ = AfXdpPool::max_frame();
@@ -154,12 +153,12 @@ class EthdevPort final : public Port {
     if (device_->is_started()) check_link();
   }
 
-  std::unique_ptr<EthDevice> make_device() const {
+  std::unique_ptr<EthDevice> make_device() {
     // The kernel lets go of an AF_XDP queue some time after its socket was closed, by us or a daemon before.
     constexpr auto kPause = std::chrono::milliseconds(50);
     for (int attempts = spec().kind == PortKind::AfXdp ? 20 : 1;; --attempts) {
       try {
-        return std::make_unique<EthDevice>(spec(), host_.pool());
+        return std::make_unique<EthDevice>(spec(), host_.pool(), flows_);
       } catch (const DeviceBusy&) {
         if (attempts <= 1) throw;
       }
@@ -258,11 +257,14 @@ class EthdevPort final : public Port {
 
   std::atomic<int> published_{kNoDevice};  // the device's number, for workers
   std::atomic<uint32_t> generation_{0};
-  std::atomic<bool> has_checksum_{false};
-  std::atomic<bool> takes_chains_{true};
+  std::atomic<TxCaps> caps_{TxCaps{}};
+  static_assert(std::atomic<TxCaps>::is_always_lock_free);
   std::atomic<bool> has_interrupts_{false};
   std::atomic<uint64_t> oversized_{0};
   uint32_t max_frame_ = UINT32_MAX;  // written before the device is published
+
+  FlowOffload flows_;
+  EthTransmit transmit_{host_.pool()};
 
   // The thread that maintains, or opens.
   std::unique_ptr<EthDevice> device_;

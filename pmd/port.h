@@ -31,6 +31,8 @@ class PortHost {
   virtual void wait_for_workers() noexcept = 0;
 };
 
+class FlowOffload;
+
 struct PortState {
   bool up = false;
   std::string reason;  // in words, when down
@@ -85,6 +87,8 @@ class Port {
   // Errors the device or the kernel reported; the switch's own drops are not among them.
   virtual uint64_t rx_errors() const noexcept { return rx_errors_.load(std::memory_order_relaxed); }
   virtual uint64_t tx_errors() const noexcept { return tx_errors_.load(std::memory_order_relaxed); }
+  // The device's flow engine; nullptr: ports of this kind have none.
+  virtual FlowOffload* flows() noexcept { return nullptr; }
   // The MAC that the port's own device shows to the pod, if the switch made the device.
   virtual std::optional<MacAddress> device_mac() const { return std::nullopt; }
 

@@ -46,6 +46,11 @@ bool is_in_tunnel(const rte_mbuf& packet) noexcept {
   return (packet.ol_flags & RTE_MBUF_F_TX_TUNNEL_MASK) != 0;
 }
 
+bool takes_tunnel_tso(const rte_mbuf& packet, const TxCaps& caps) noexcept {
+  const uint64_t tunnel = packet.ol_flags & RTE_MBUF_F_TX_TUNNEL_MASK;
+  return tunnel == RTE_MBUF_F_TX_TUNNEL_VXLAN ? caps.vxlan_tso : caps.geneve_tso;
+}
+
 }  // namespace
 
 uint32_t l4_length(const rte_mbuf& packet) noexcept {
@@ -86,7 +91,7 @@ bool adopt_offload_request(rte_mbuf& packet, const PacketMeta& meta) noexcept {
 }
 
 bool takes_checksum(const rte_mbuf& packet, const TxCaps& caps) noexcept {
-  if ((packet.ol_flags & RTE_MBUF_F_TX_OUTER_UDP_CKSUM) != 0) return false;
+  if ((packet.ol_flags & RTE_MBUF_F_TX_OUTER_UDP_CKSUM) != 0 && !caps.outer_checksum) return false;
   if ((packet.ol_flags & RTE_MBUF_F_TX_L4_MASK) == RTE_MBUF_F_TX_SCTP_CKSUM) return false;
   return is_in_tunnel(packet) ? caps.tunnel_checksum : caps.checksum;
 }
@@ -96,7 +101,7 @@ bool fits(const rte_mbuf& packet, const TxCaps& caps) noexcept {
   if (!has_open_request(packet)) return true;
   if (!takes_checksum(packet, caps)) return false;
   if ((packet.ol_flags & RTE_MBUF_F_TX_TCP_SEG) == 0) return true;
-  if (is_in_tunnel(packet) && !caps.tunnel_tso) return false;
+  if (is_in_tunnel(packet) && !takes_tunnel_tso(packet, caps)) return false;
   if ((packet.ol_flags & RTE_MBUF_F_TX_IPV4) != 0 ? !caps.tso4 : !caps.tso6) return false;
   const auto* tcp = rte_pktmbuf_mtod_offset(&packet, const net::TcpHeader*, packet.l2_len + packet.l3_len);
   return caps.tso_ecn || (tcp->flags & net::kTcpCwr) == 0;

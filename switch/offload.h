@@ -21,13 +21,15 @@ namespace podswitch {
 
 // What the receiver of a packet can be handed as it is.
 struct TxCaps {
-  bool checksum = false;  // partial TCP and UDP checksums
-  bool tso4 = false;
-  bool tso6 = false;
-  bool tso_ecn = false;          // TSO frames that carry CWR
-  bool multi_segment = true;     // chained mbufs
-  bool tunnel_checksum = false;  // the same inside a tunnel
-  bool tunnel_tso = false;
+  bool checksum : 1 = false;  // partial TCP and UDP checksums
+  bool tso4 : 1 = false;
+  bool tso6 : 1 = false;
+  bool tso_ecn : 1 = false;          // TSO frames that carry CWR
+  bool multi_segment : 1 = true;     // chained mbufs
+  bool tunnel_checksum : 1 = false;  // partial checksums inside a tunnel
+  bool outer_checksum : 1 = false;   // the outer UDP checksum that waits for them
+  bool vxlan_tso : 1 = false;
+  bool geneve_tso : 1 = false;
 };
 
 inline constexpr uint64_t kOffloadMask = RTE_MBUF_F_TX_L4_MASK | RTE_MBUF_F_TX_TCP_SEG;
@@ -54,8 +56,8 @@ inline void clear_offload_request(rte_mbuf& packet) noexcept {
 // frame of one segment becomes a partial checksum.
 [[nodiscard]] bool adopt_offload_request(rte_mbuf& packet, const PacketMeta& meta) noexcept;
 
-// True when the receiver can complete the packet's partial checksum. SCTP's CRC32c fits no virtio header,
-// and an outer checksum that waits for the inner one is nobody else's to complete.
+// True when the receiver can complete the packet's partial checksum, and the outer one that waits for it.
+// SCTP's CRC32c fits no virtio header.
 bool takes_checksum(const rte_mbuf& packet, const TxCaps& caps) noexcept;
 
 // True when `packet` can go to a receiver with `caps` untouched. A partial SCTP checksum never can.

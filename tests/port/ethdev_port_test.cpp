@@ -8,8 +8,10 @@
 #include <cstdlib>
 
 #include "pmd/error.h"
+#include "pmd/flow_offload.h"
 #include "tests/port/port_fixture.h"
 #include "tests/port/testpmd.h"
+#include "tests/support/flow_model.h"
 
 namespace podswitch {
 namespace {
@@ -67,6 +69,37 @@ TEST_F(EthdevPortTest, RefusalsSayWhy) {
 TEST_F(EthdevPortTest, MissingDeviceLeavesPatientPortDown) {
   const auto port = open(null_spec("0000:ff:1f.7"), OpenPolicy::Patient);
   EXPECT_TRUE(gets_reason(*port, "there is no PCI device"));
+}
+
+TunnelFlows tunnels() {
+  TunnelFlows flows;
+  flows.udp_port = net::kVxlanPort;
+  flows.own = {*IpAddress::parse("192.0.2.1")};
+  flows.known = {*IpAddress::parse("192.0.2.2")};
+  return flows;
+}
+
+TEST_F(EthdevPortTest, ADriverWithoutAFlowEngineIsQuoted) {
+  const auto port = open(null_spec("net_null5"));
+  ASSERT_NE(port->flows(), nullptr);
+  port->flows()->prepare(tunnels());
+  port->flows()->settle();
+  const OffloadStatus drop = port->flows()->status().at(1);
+  EXPECT_FALSE(drop.in_nic);
+  EXPECT_NE(drop.reason.find("drop tunnels to 192.0.2.1: "), std::string::npos) << drop.reason;
+}
+
+TEST_F(EthdevPortTest, RulesAreThereAsLongAsTheDeviceRuns) {
+  test::FlowModel model(2);
+  PortSpec spec = null_spec("net_null6");
+  spec.queues = 2;
+  auto port = open(spec);
+  port->flows()->prepare(tunnels());
+  port->flows()->settle();
+  for (const OffloadStatus& row : port->flows()->status()) EXPECT_TRUE(row.in_nic) << row.reason;
+  EXPECT_EQ(model.size(), 4U) << model.dump();
+  port.reset();
+  EXPECT_EQ(model.size(), 0U) << model.dump();
 }
 
 TEST_F(EthdevPortTest, ThirtyTwoAreTheMost) {

@@ -132,7 +132,7 @@ TEST(EncapOffload, FitsWhoKnowsTunnels) {
   TxCaps checksum = plain;
   checksum.tunnel_checksum = true;
   TxCaps tso = checksum;
-  tso.tunnel_tso = true;
+  tso.vxlan_tso = true;
   const auto make = [](const Shape& shape, Packet packet, uint64_t flags) {
     PacketPtr mbuf = adopted(packet, flags, 1000);
     EXPECT_TRUE(make_template(spec_of(shape))->encapsulate(*mbuf, inner_packet(packet)));
@@ -145,8 +145,14 @@ TEST(EncapOffload, FitsWhoKnowsTunnels) {
   const PacketPtr super = make({.is_v6 = true}, packet, kSuper);
   EXPECT_FALSE(fits(*super, checksum));
   EXPECT_TRUE(fits(*super, tso));
+  const PacketPtr geneve = make({.is_geneve = true}, packet, kSuper);
+  EXPECT_FALSE(fits(*geneve, tso)) << "of another encapsulation";
+  tso.geneve_tso = true;
+  EXPECT_TRUE(fits(*geneve, tso));
   EXPECT_FALSE(fits(*make({.is_v6 = true, .has_checksum = true}, packet, kPartial), tso))
       << "the outer checksum waits for the inner one";
+  tso.outer_checksum = true;
+  EXPECT_TRUE(fits(*make({.is_v6 = true, .has_checksum = true}, packet, kPartial), tso));
   EXPECT_TRUE(fits(*make({.is_v6 = true, .has_checksum = true}, packet, RTE_MBUF_F_RX_L4_CKSUM_GOOD), plain))
       << "nothing is open";
 }

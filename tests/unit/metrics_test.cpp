@@ -37,6 +37,7 @@ Figures example() {
   worker.core = 2;
   worker.busy_cycles = 3000;
   figures.workers.push_back(worker);
+  figures.offloads = {{"up", "unknown-vtep-drop", true, 3, 7, ""}, {"up", "inner-rss", false, 0, {}, "why"}};
   return figures;
 }
 
@@ -48,6 +49,9 @@ TEST(Metrics, CarryTheFigures) {
         "podswitch_drops_total{port=\"web\",reason=\"tx_full\"} 3\n",
         "podswitch_drops_total{port=\"web\",reason=\"malformed\"} 0\n",
         "podswitch_notes_total{port=\"web\",reason=\"fdb_full\"} 0\n",
+        "podswitch_offload_in_nic{port=\"up\",offload=\"unknown-vtep-drop\"} 1\n",
+        "podswitch_offload_in_nic{port=\"up\",offload=\"inner-rss\"} 0\n",
+        "podswitch_offload_packets_total{port=\"up\",offload=\"unknown-vtep-drop\"} 7\n",
         "podswitch_worker_busy_seconds_total{core=\"2\"} 1.5\n", "podswitch_fdb_entries 5\n",
         "podswitch_workers_make_progress 0\n", "podswitch_ports_left_out 2\n",
         "podswitch_build_info{version=\"1.2.3\",dpdk=\"DPDK 22.11\"} 1\n"})
