@@ -16,6 +16,9 @@ _CHECKED = ("ip", "udp", "tcp", "icmp", "icmpv6")
 _FIELDS = ["frame.number", "frame.protocols", "_ws.malformed", "_ws.short", "_ws.expert.message",
            *(f"{protocol}.checksum.status" for protocol in _CHECKED)]
 _BAD, _ILLEGAL = "0", "4"
+# All others are off: tshark would take the contents of a connection for whatever its port number stands for.
+_PROTOCOLS = {"frame", "eth", "ethertype", "vlan", "arp", "ip", "ipv6", "icmp", "icmpv6", "udp", "tcp", "vxlan", "geneve",
+              "data", "_ws.malformed", "_ws.short", "_ws.unreassembled"}
 
 
 class Capture:
@@ -24,6 +27,8 @@ class Capture:
     def __init__(self, world, space, ifname):
         for program in ("dumpcap", "tshark"):
             world.need(program, "tshark")
+        self._folder = world.path("tshark")
+        os.makedirs(self._folder)
         self._path = world.path(f"{ifname}.pcap")
         self._log_path = world.path("dumpcap.log")
         with open(self._log_path, "w") as log:
@@ -40,12 +45,15 @@ class Capture:
     def frames(self, vxlan_port=4789):
         """Ends the capture. The frames, each a dictionary of _FIELDS to lists of values."""
         stop_process(self._process, grace=10)
+        known = [line.split("\t")[2] for line in run("tshark", "-G", "protocols").stdout.splitlines()]
+        with open(os.path.join(self._folder, "disabled_protos"), "w") as file:
+            file.write("".join(f"{name}\n" for name in known if name not in _PROTOCOLS))
         options = []
         for protocol in ("ip", "udp", "tcp"):
             options += ["-o", f"{protocol}.check_checksum:TRUE"]
         for field in _FIELDS:
             options += ["-e", field]
-        text = run("tshark", "-n", "-r", self._path, "-d", f"udp.port=={vxlan_port},vxlan", *options,
+        text = run("env", f"WIRESHARK_CONFIG_DIR={self._folder}", "tshark", "-n", "-r", self._path, "-d", f"udp.port=={vxlan_port},vxlan", *options,
                    "-T", "fields", "-E", "separator=/t", "-E", "aggregator=;", timeout=120).stdout
         return [{field: value.split(";") if value else [] for field, value in zip(_FIELDS, line.split("\t"))}
                 for line in text.splitlines()]
