@@ -58,6 +58,7 @@ def udp(client, server, address, rate="20M", seconds=2, amount=None):
 def talk(a, b, *addresses):
     """Ping, TCP both ways and UDP from pod a to each of b's addresses, a few thousand packets."""
     for address in addresses:
+        eventually(f"{address} is reached", lambda: reaches(a, address))
         ping(a, address)
         tcp(a, b, address, amount="4M")
         iperf3(a, b, address, "-R", amount="4M")
