@@ -18,6 +18,8 @@ std::string words_for(Hint hint) {
       return "$(_podswitch_names port)";
     case Hint::Node:
       return "$(_podswitch_names node)";
+    case Hint::Network:
+      return "$(_podswitch_names network)";
     case Hint::Queue:
       return "$(_podswitch_names port :0)";
     case Hint::LogLevel:

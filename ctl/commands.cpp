@@ -87,7 +87,7 @@ const Parameter kPortFilter{
     .name = "port", .value_name = "PORT", .help = "only of this port", .hint = Hint::Port};
 
 std::vector<Parameter> fdb_filter() {
-  return {{.name = "network", .value_name = "N", .help = "only in this network"},
+  return {{.name = "network", .value_name = "N", .help = "only in this network", .hint = Hint::Network},
           kPortFilter,
           {.name = "mac", .value_name = "MAC", .help = "only this address"}};
 }
@@ -131,6 +131,8 @@ std::vector<Command> own_commands() {
                    {"Routes' memory", "route_bytes", Format::Bytes},
                    {"FDB entries", "fdb_size", Format::Count},
                    {"FDB capacity", "fdb_capacity", Format::Count},
+                   {"Remote FDB entries", "remote_fdb_size", Format::Count},
+                   {"Neighbour answers", "neighbour_answers", Format::Count},
                    {"FDB moves", "fdb_moves", Format::Count},
                    {"Learn queue full", "learn_queue_full", Format::Count}},
        .handler = &Commands::status},
@@ -280,13 +282,14 @@ std::vector<Command> own_commands() {
 
       {.noun = "fdb",
        .verb = "list",
-       .help = "list the forwarding database: which MAC address is behind which port",
+       .help = "list the forwarding database: which MAC address is behind which port, or which node's VTEP",
        .parameters = fdb_list_parameters(),
        .view = View::Table,
        .columns = {{"NETWORK", "network"},
                    {"VLAN", "vlan"},
                    {"MAC", "mac"},
                    {"PORT", "port"},
+                   {"VTEP", "vtep"},
                    {"STATIC", "static"},
                    {"AGE", "age_seconds", Format::Seconds}},
        .handler = &Commands::fdb_list},
@@ -432,6 +435,8 @@ void insert_before(std::string_view noun, const std::vector<Command>& more, std:
 std::vector<Command> make_commands() {
   std::vector<Command> rows = own_commands();
   insert_before("apply", route_commands(), rows);
+  insert_before("apply", network_commands(), rows);
+  insert_before("fdb", remote_commands(), rows);
   insert_before("drops", uplink_commands(), rows);
   return rows;
 }

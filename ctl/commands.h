@@ -31,10 +31,16 @@ class Commands {
   virtual Answer node_del(const Call& call) = 0;
   virtual Answer node_list(const Call& call) = 0;
   virtual Answer node_show(const Call& call) = 0;
+  virtual Answer network_add(const Call& call) = 0;
+  virtual Answer network_del(const Call& call) = 0;
+  virtual Answer network_list(const Call& call) = 0;
+  virtual Answer network_show(const Call& call) = 0;
   virtual Answer get_nodes(const Call& call) = 0;
   virtual Answer route_add(const Call& call) = 0;
   virtual Answer route_del(const Call& call) = 0;
   virtual Answer route_list(const Call& call) = 0;
+  virtual Answer fdb_add(const Call& call) = 0;
+  virtual Answer fdb_del(const Call& call) = 0;
   virtual Answer fdb_list(const Call& call) = 0;
   virtual Answer neighbour_list(const Call& call) = 0;
   virtual Answer fdb_flush(const Call& call) = 0;
@@ -47,7 +53,7 @@ class Commands {
 using Handler = Answer (Commands::*)(const Call& call);
 
 enum class Shape : uint8_t { Text, Number, Flag, Texts };
-enum class Hint : uint8_t { None, Port, Node, Queue, LogLevel, File };  // what completion offers
+enum class Hint : uint8_t { None, Port, Node, Network, Queue, LogLevel, File };  // what completion offers
 
 struct Parameter {
   std::string_view name;        // JSON key; as an option `--name`
@@ -91,7 +97,9 @@ struct Command {
 
 std::span<const Command> commands();
 std::vector<Command> route_commands();
-std::vector<Command> uplink_commands();  // those of its rows that the client carries out by itself
+std::vector<Command> network_commands();  // those of its rows about networks stretched over nodes
+std::vector<Command> remote_commands();   // and about MAC addresses behind VTEPs
+std::vector<Command> uplink_commands();   // those of its rows that the client carries out by itself
 const Command* find_command(std::string_view name);  // nullptr: no such command
 
 // Throws Error with all that is wrong in a request's arguments, for a row that is known.

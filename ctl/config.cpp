@@ -19,6 +19,7 @@
 
 #include "ctl/config_check.h"
 #include "ctl/derived_mac.h"
+#include "ctl/networks.h"
 #include "ctl/options.h"
 #include "ctl/port_options.h"
 #include "ctl/text.h"
@@ -29,6 +30,7 @@ namespace {
 namespace po = boost::program_options;
 
 constexpr std::string_view kPortPrefix = "port.";
+constexpr std::string_view kNetworkPrefix = "network.";
 
 // Merges the sources and gives every problem its place.
 class Maker {
@@ -53,6 +55,7 @@ class Maker {
       checker.pins(config_, broken_ports_);
     }
     checker.ports(config_);
+    if (is_readable("overlay.network") && is_readable("overlay.vni")) checker.networks(config_);
     if (is_readable("fdb.size") && is_readable("fdb.port-limit")) checker.limits(config_);
     checker.group(config_);
     return std::move(config_);
@@ -78,6 +81,7 @@ class Maker {
   void take(const IniSection& section) {
     if (section.name == "queues") return take_pins(section);
     if (section.name.rfind(kPortPrefix, 0) == 0) return take_port(section);
+    if (section.name.rfind(kNetworkPrefix, 0) == 0) return take_network(section);
     for (const Setting& setting : section.settings) {
       const std::string key = section.name + "." + setting.name;
       if (find_option(key) == nullptr) {
@@ -139,6 +143,24 @@ class Maker {
       config_.ports.push_back(std::move(port));
     else
       broken_ports_.insert(port.name);
+  }
+
+  void take_network(const IniSection& section) {
+    sections_[section.name] = section.where;
+    std::optional<uint32_t> vni;
+    for (const Setting& setting : section.settings) {
+      places_[section.name + "." + setting.name] = setting.where;
+      try {
+        if (setting.name != "vni")
+          throw Error("", "no such key" + suggestion(setting.name, {"vni"}, section.name + "."));
+        vni = parse_vni(setting.value);
+      } catch (const Error& error) {
+        problems_.push_back({place(section.name, setting.name), error.problems().front().message});
+        vni.emplace(0);  // said already
+      }
+    }
+    if (!vni) problems_.push_back({place(section.name, "vni"), "missing: 1 to 16777215"});
+    if (vni.value_or(0) != 0) config_.networks[section.name.substr(kNetworkPrefix.size())] = *vni;
   }
 
   // Boost keeps the first value it stores for a key: command line, file, default.

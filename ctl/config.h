@@ -32,6 +32,7 @@ struct Config {
   log::Level log_level = log::Level::Info;
   std::vector<PortSpec> ports;  // static ones
   Pins pins;
+  Networks networks;  // stretched over nodes
 };
 
 EngineOptions engine_options(const Config& config);

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "ctl/desired.h"
+#include "ctl/networks.h"
 #include "ctl/text.h"
 #include "pmd/group.h"
 #include "pmd/pci_address.h"
@@ -136,6 +137,17 @@ void ConfigChecker::ports(const Config& config) {
   if (config.ports.size() > kMaxPorts)
     problems_.push_back(
         {"", fmt::format("{} static ports; a switch has at most {}", config.ports.size(), kMaxPorts)});
+}
+
+void ConfigChecker::networks(const Config& config) {
+  DesiredState earlier;
+  for (const PortSpec& port : config.ports) earlier.ports[port.name] = std::make_shared<const PortSpec>(port);
+  for (const auto& [name, vni] : config.networks) {
+    std::vector<Problem> found;
+    check_network(name, vni, earlier, {config.overlay.network, config.overlay.vni}, found);
+    for (Problem& problem : found) add("network." + name, problem.path, std::move(problem.message));
+    earlier.networks[name] = vni;
+  }
 }
 
 void ConfigChecker::limits(const Config& config) {

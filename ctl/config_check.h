@@ -26,6 +26,7 @@ class ConfigChecker {
   // `broken_ports` have a section, but no sound one.
   void pins(const Config& config, const std::set<std::string>& broken_ports);
   void ports(const Config& config);
+  void networks(const Config& config);
   void limits(const Config& config);
   void group(const Config& config);
 

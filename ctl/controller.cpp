@@ -7,6 +7,7 @@
 #include <set>
 
 #include "ctl/commands/run.h"
+#include "ctl/networks.h"
 #include "pmd/log.h"
 
 namespace podswitch {
@@ -27,6 +28,7 @@ void Controller::start() {
   std::vector<std::string> warnings;
   desired_ = merge(options_.static_ports, options_.static_pins, journal_.state(), cores_of(engine_),
                    options_.gateway, warnings);
+  merge_networks(desired_, options_.static_networks, journal_.state(), routed(), warnings);
   for (const std::string& warning : warnings) log::warning("{}", warning);
   left_out_count_ = desired_.left_out.size();
   revision_ = engine_.commit(prepare_many(desired_.state, OpenPolicy::Patient));
@@ -161,7 +163,7 @@ void Controller::follow_host_routes() {
   for (const auto& [name, node] : state.nodes)
     prefixes.insert(node->pod_cidrs.begin(), node->pod_cidrs.end());
   for (const auto& [name, port] : state.ports)
-    if (port->role == PortRole::Pod && port->mac && port->network == options_.overlay_network)
+    if (port->role == PortRole::Pod && port->mac && port->network == options_.overlay.network)
       for (const IpAddress& ip : port->ips)
         if (std::none_of(prefixes.begin(), prefixes.end(), [&](const Prefix& p) { return p.contains(ip); }))
           prefixes.insert(Prefix::of(ip));

@@ -26,7 +26,8 @@ struct ControllerOptions {
   Pins static_pins;                    // removes or moves them
   Gateway gateway;                     // its addresses may be no port's
   std::string state_directory = {};
-  std::string overlay_network = "default";  // whose pods the host reaches
+  OverlayOptions overlay = {};    // the pods of its network are reached by the host and by other nodes
+  Networks static_networks = {};  // of the config file
 };
 
 class Controller final : public RequestHandler {
@@ -58,6 +59,13 @@ class Controller final : public RequestHandler {
   Outcome add_route(const Caller& caller, const StaticRoute& route);
   uint64_t remove_routes(const Caller& caller, const std::vector<RouteName>& names);
   const StaticRoutes& static_routes() const { return desired_.state.routes; }
+  Outcome add_network(const Caller& caller, const std::string& name, uint32_t vni);
+  uint64_t remove_networks(const Caller& caller, const std::vector<std::string>& names);
+  const Networks& networks() const { return desired_.state.networks; }
+  bool is_static_network(const std::string& name) const { return desired_.static_networks.contains(name); }
+  Outcome add_remote_entry(const Caller& caller, const RemoteName& name, const IpAddress& vtep);
+  uint64_t remove_remote_entry(const Caller& caller, const RemoteName& name);
+
   const ClusterNodes& nodes() const { return desired_.nodes; }
   bool is_own(const std::string& node) const { return node == options_.node_name; }
 
@@ -70,6 +78,7 @@ class Controller final : public RequestHandler {
   uint64_t revision() const { return revision_; }
 
  private:
+  RoutedNetwork routed() const { return {options_.overlay.network, options_.overlay.vni}; }
   // Where a port's options are in the paths of problems: `paths` of its name, or "ports.NAME".
   using Paths = std::map<std::string, std::string>;
   std::unique_ptr<Engine::Change> prepare_many(const DesiredState& next, OpenPolicy policy,

@@ -86,7 +86,7 @@ void run(const Config& config) {
   Engine engine(engine_options(config));
   Controller controller(engine, journal,
                         {config.node_name, config.ports, config.pins, config.gateway, config.state_directory,
-                         config.overlay.network});
+                         config.overlay, config.networks});
   controller.start();
   std::optional<MetricsServer> metrics;
   if (!config.metrics_listen.empty())
@@ -121,7 +121,9 @@ void print_help() {
       "  --version        print the version, and exit\n"
       "  --help           print this, and exit\n\n"
       "{}\n"
-      "Static ports ([port.NAME]) and pinned queues ([queues]) are given in the file only.\n"
+      "Static ports ([port.NAME]), stretched networks ([network.NAME]) and pinned queues ([queues]) are "
+      "given in the "
+      "file only.\n"
       "Exit codes: 0 stopped in order, 1 failed, 2 the configuration is wrong.\n",
       flags.str()));
 }

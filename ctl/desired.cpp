@@ -22,6 +22,11 @@ void check_port(const PortSpec& port, const DesiredState& state, const Gateway& 
   for (const IpAddress& ip : port.ips)
     if (std::find(gateway.ips.begin(), gateway.ips.end(), ip) != gateway.ips.end())
       add("ip", fmt::format("{} is the gateway's own", ip.to_string()));
+  if (const auto stretched = state.networks.find(port.network);
+      stretched != state.networks.end() && port.role != PortRole::Pod)
+    add("network",
+        fmt::format("network {} is stretched over nodes by VNI {}; the {} is in one of this node alone",
+                    port.network, stretched->second, to_string(port.role)));
   std::vector<Problem> conflicts;
   for (const auto& [name, other] : state.ports)
     if (name != port.name) find_conflicts(port, *other, conflicts);
@@ -198,6 +203,33 @@ void Draft::remove_route(const RouteName& name) {
     throw Error("prefix",
                 fmt::format("no static route to {} in network {}", name.second.to_string(), name.first));
   edits_.emplace_back(RouteRemoved{name});
+}
+
+void Draft::add_network(const std::string& name, uint32_t vni) {
+  next_.state.networks[name] = vni;
+  edits_.emplace_back(NetworkSet{name, vni});
+}
+
+void Draft::remove_network(const std::string& name, const StoredState& stored) {
+  if (next_.static_networks.contains(name))
+    throw Error(name, "is defined in the config file: take its section out there and restart the daemon");
+  // One that was left out at the start is known to the journal only.
+  if (next_.state.networks.erase(name) == 0 && !stored.networks.contains(name))
+    throw Error(name, "no such network is stretched over nodes");
+  std::erase_if(next_.state.remote_entries, [&](const auto& entry) { return entry.first.network == name; });
+  edits_.emplace_back(NetworkRemoved{name});
+}
+
+void Draft::set_remote_entry(const RemoteName& name, const IpAddress& vtep) {
+  next_.state.remote_entries[name] = vtep;
+  edits_.emplace_back(RemoteEntrySet{name, vtep});
+}
+
+void Draft::remove_remote_entry(const RemoteName& name) {
+  if (next_.state.remote_entries.erase(name) == 0)
+    throw Error("mac", fmt::format("no command has put {} behind a VTEP in network {}", name.mac.to_string(),
+                                   name.network));
+  edits_.emplace_back(RemoteEntryRemoved{name});
 }
 
 void Draft::check(const Gateway& gateway) const {

@@ -19,11 +19,18 @@
 
 namespace podswitch {
 
+// The network whose pods are routed to other nodes.
+struct RoutedNetwork {
+  std::string name;
+  uint32_t vni = 0;
+};
+
 struct Desired {
-  DesiredState state;                   // what the engine shall run
-  std::set<std::string> static_ports;   // names, of the config file
-  std::set<std::string> applied_ports;  // names, of those that came by `apply`
-  ClusterNodes nodes;                   // what state.nodes is part of
+  DesiredState state;                     // what the engine shall run
+  std::set<std::string> static_ports;     // names, of the config file
+  std::set<std::string> applied_ports;    // names, of those that came by `apply`
+  ClusterNodes nodes;                     // what state.nodes is part of
+  std::set<std::string> static_networks;  // names, of the config file, stretched over nodes
   Pins static_pins;
   // Ports of the journal that cannot live beside these, and why.
   std::map<std::string, std::string> left_out;
@@ -60,7 +67,11 @@ class Draft {
   // A route to the same prefix by another way is an Error.
   Outcome add_route(const StaticRoute& route);
   void remove_route(const RouteName& name);
-  // Throws Error with all that clashes between ports.
+  void add_network(const std::string& name, uint32_t vni);
+  void remove_network(const std::string& name, const StoredState& stored);  // and what is said about it
+  void set_remote_entry(const RemoteName& name, const IpAddress& vtep);
+  void remove_remote_entry(const RemoteName& name);
+  // Throws Error with all that clashes between ports, or between them and networks.
   void check(const Gateway& gateway) const;
   // The same between nodes; where a value stood is known to the caller only.
   std::vector<NodeConflict> node_conflicts() const { return find_node_conflicts(next_.nodes, fresh_nodes_); }

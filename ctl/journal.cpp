@@ -16,6 +16,7 @@
 
 #include "ctl/port_options.h"
 #include "ctl/static_route.h"
+#include "ctl/text.h"
 #include "pmd/error.h"
 #include "pmd/log.h"
 
@@ -70,6 +71,14 @@ bool has_record(std::string_view text) {
   return false;
 }
 
+Json to_json(const RemoteName& name) {
+  return {{"network", name.network}, {"mac", name.mac.to_string()}};
+}
+
+RemoteName remote_name(const Json& json) {
+  return {json.at("network").get<std::string>(), parse_mac(json.at("mac").get<std::string>())};
+}
+
 Json to_json(const Edit& edit) {
   return std::visit(
       Overloaded{[](const PortAdded& e) {
@@ -94,6 +103,20 @@ Json to_json(const Edit& edit) {
                  },
                  [](const RouteRemoved& e) {
                    return Json{{"remove-route", {e.name.first, e.name.second.to_string()}}};
+                 },
+                 [](const NetworkSet& e) {
+                   return Json{{"network", {{"name", e.name}, {"vni", e.vni}}}};
+                 },
+                 [](const NetworkRemoved& e) {
+                   return Json{{"remove-network", e.name}};
+                 },
+                 [](const RemoteEntrySet& e) {
+                   Json json{{"fdb", to_json(e.name)}};
+                   json["fdb"]["vtep"] = e.vtep.to_string();
+                   return json;
+                 },
+                 [](const RemoteEntryRemoved& e) {
+                   return Json{{"remove-fdb", to_json(e.name)}};
                  }},
       edit);
 }
@@ -115,6 +138,14 @@ Edit edit_from_json(const Json& edit) {
         {name.at(0).get<std::string>(), Prefix::parse(name.at(1).get<std::string>()).value()}};
   }
   if (edit.contains("remove")) return PortRemoved{edit.at("remove").get<std::string>()};
+  if (edit.contains("network"))
+    return NetworkSet{edit.at("network").at("name").get<std::string>(),
+                      edit.at("network").at("vni").get<uint32_t>()};
+  if (edit.contains("remove-network")) return NetworkRemoved{edit.at("remove-network").get<std::string>()};
+  if (edit.contains("fdb"))
+    return RemoteEntrySet{remote_name(edit.at("fdb")),
+                          parse_ip(edit.at("fdb").at("vtep").get<std::string>())};
+  if (edit.contains("remove-fdb")) return RemoteEntryRemoved{remote_name(edit.at("remove-fdb"))};
   const Json& pin = edit.at("pin");
   return QueuePinned{{pin.at("port").get<std::string>(), pin.at("queue").get<uint16_t>()},
                      pin.at("core").get<unsigned>()};
@@ -133,6 +164,8 @@ std::vector<Edit> edits_of(const StoredState& state) {
   for (const auto& [queue, core] : state.pins) edits.push_back(QueuePinned{queue, core});
   for (const auto& [name, node] : state.nodes) edits.push_back(NodeSet{node});
   for (const auto& [name, route] : state.routes) edits.push_back(RouteAdded{route});
+  for (const auto& [name, vni] : state.networks) edits.push_back(NetworkSet{name, vni});
+  for (const auto& [name, vtep] : state.remote_entries) edits.push_back(RemoteEntrySet{name, vtep});
   return edits;
 }
 
@@ -156,7 +189,15 @@ void apply_edit(StoredState& state, const Edit& edit) {
                  [&](const NodeSet& e) { state.nodes.insert_or_assign(e.node->spec.name, e.node); },
                  [&](const NodeRemoved& e) { state.nodes.erase(e.name); },
                  [&](const RouteAdded& e) { state.routes.insert_or_assign(name_of(e.route), e.route); },
-                 [&](const RouteRemoved& e) { state.routes.erase(e.name); }},
+                 [&](const RouteRemoved& e) { state.routes.erase(e.name); },
+                 [&](const NetworkSet& e) { state.networks[e.name] = e.vni; },
+                 [&](const NetworkRemoved& e) {
+                   state.networks.erase(e.name);
+                   std::erase_if(state.remote_entries,
+                                 [&](const auto& entry) { return entry.first.network == e.name; });
+                 },
+                 [&](const RemoteEntrySet& e) { state.remote_entries[e.name] = e.vtep; },
+                 [&](const RemoteEntryRemoved& e) { state.remote_entries.erase(e.name); }},
       edit);
 }
 

@@ -27,10 +27,13 @@ struct StoredState {
   Pins pins;
   std::set<std::string> applied_ports;  // those of `ports` that came by `apply`
   ClusterNodes nodes;
+  Networks networks;
+  RemoteEntries remote_entries;
   StaticRoutes routes;
   friend bool operator==(const StoredState& a, const StoredState& b) {
     return a.ports == b.ports && a.pins == b.pins && a.applied_ports == b.applied_ports &&
-           a.routes == b.routes && same_nodes(a.nodes, b.nodes);
+           a.routes == b.routes && same_nodes(a.nodes, b.nodes) && a.networks == b.networks &&
+           a.remote_entries == b.remote_entries;
   }
 };
 
@@ -58,8 +61,22 @@ struct RouteAdded {
 struct RouteRemoved {
   RouteName name;
 };
-using Edit =
-    std::variant<PortAdded, PortRemoved, QueuePinned, NodeSet, NodeRemoved, RouteAdded, RouteRemoved>;
+struct NetworkSet {
+  std::string name;
+  uint32_t vni = 0;
+};
+struct NetworkRemoved {  // takes its remote entries with it
+  std::string name;
+};
+struct RemoteEntrySet {
+  RemoteName name;
+  IpAddress vtep;
+};
+struct RemoteEntryRemoved {
+  RemoteName name;
+};
+using Edit = std::variant<PortAdded, PortRemoved, QueuePinned, NodeSet, NodeRemoved, RouteAdded, RouteRemoved,
+                          NetworkSet, NetworkRemoved, RemoteEntrySet, RemoteEntryRemoved>;
 
 void apply_edit(StoredState& state, const Edit& edit);
 

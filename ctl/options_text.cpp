@@ -46,6 +46,11 @@ constexpr std::string_view kFileTail = R"(
 #ifname = eth0
 #netns = /run/netns/web
 #ip = 10.1.0.2, fd00:1::2
+
+# One section per network that is stretched over the nodes: ports in it are bridged with those on
+# other nodes that are in a network of the same VNI.
+#[network.blue]
+#vni = 100
 )";
 
 }  // namespace

@@ -13,6 +13,8 @@
 namespace podswitch {
 namespace {
 
+constexpr size_t kMaxNeighbours = 32768;  // answered for without asking the other nodes
+
 BridgePort bridge_port(const Port& port, uint16_t advertised) {
   const PortSpec& spec = port.spec();
   const bool is_uplink = spec.role == PortRole::Uplink;
@@ -35,15 +37,16 @@ std::unique_ptr<SpreadMesh> make_mesh(const EngineOptions& options) {
 }
 
 std::vector<std::unique_ptr<Worker>> make_workers(const EngineOptions& options, Publisher& publisher,
-                                                  Fdb& fdb, rte_mempool& pool,
+                                                  Fdb& fdb, const RemoteFdb& remote_fdb,
+                                                  const NeighbourTable& neighbours, rte_mempool& pool,
                                                   const std::atomic<uint32_t>& clock_seconds,
                                                   FragmentTable& fragments, std::atomic<uint32_t>& ip_ids,
                                                   SpreadMesh* mesh) {
   std::vector<std::unique_ptr<Worker>> workers;
   for (unsigned i = 0; i < options.worker_cores.size(); ++i)
-    workers.push_back(
-        std::make_unique<Worker>(Worker::Setup{i, options.worker_cores[i], options.idle, publisher, fdb, pool,
-                                               clock_seconds, fragments, ip_ids, mesh}));
+    workers.push_back(std::make_unique<Worker>(Worker::Setup{i, options.worker_cores[i], options.idle,
+                                                             publisher, fdb, remote_fdb, neighbours, pool,
+                                                             clock_seconds, fragments, ip_ids, mesh}));
   return workers;
 }
 
@@ -67,16 +70,19 @@ Engine::Impl::Impl(const EngineOptions& options)
     : options_(options),
       eal_(options),
       fdb_(options.fdb),
+      remote_fdb_({.capacity = options.fdb.capacity, .aging_seconds = options.fdb.aging_seconds}),
+      neighbours_({.capacity = kMaxNeighbours}),
       publisher_(static_cast<unsigned>(options.worker_cores.size())),
       mesh_(make_mesh(options_)),
-      workers_(make_workers(options_, publisher_, fdb_, eal_.pool(), clock_seconds_, fragments_, ip_ids_,
-                            mesh_.get())),
+      workers_(make_workers(options_, publisher_, fdb_, remote_fdb_, neighbours_, eal_.pool(), clock_seconds_,
+                            fragments_, ip_ids_, mesh_.get())),
       planner_(options.node_name, options.overlay, options.gateway),
       underlay_(next_hops_, eal_.pool(),
                 [this](PortId port, rte_mbuf* packet) { workers_.front()->inject(port, packet); }),
       advertiser_(eal_.pool(), options.gateway.mac, options.gateway.router_lifetime_seconds(),
                   [this](PortId port, rte_mbuf* packet) { workers_.front()->inject(port, packet); }),
-      housekeeping_(fdb_, options.fdb.aging_seconds, workers_, clock_seconds_, underlay_, publisher_) {
+      housekeeping_(fdb_, remote_fdb_, neighbours_, options.fdb.aging_seconds, workers_, clock_seconds_,
+                    underlay_, publisher_) {
   publish({}, {});
   for (const auto& worker : workers_) worker->start();
   housekeeping_.set_each_second([this](uint32_t now) { advertiser_.every_second(now); });
@@ -125,12 +131,12 @@ std::unique_ptr<Engine::Change> Engine::Impl::prepare(const DesiredState& next, 
     prepared->uncommitted.push_back(slot);
     taken.insert(id);
   }
-  reserve_fids(prepared->slots);
+  reserve_fids(prepared->slots, next.networks);
   return prepared;
 }
 
 // What could still be refused when the change is committed is refused now.
-void Engine::Impl::reserve_fids(const PortSlots& slots) {
+void Engine::Impl::reserve_fids(const PortSlots& slots, const Networks& networks) {
   const std::scoped_lock lock(mutex_);
   for (const auto& [name, slot] : slots) {
     const PortSpec& spec = slot->port->spec();
@@ -139,6 +145,11 @@ void Engine::Impl::reserve_fids(const PortSlots& slots) {
     } catch (const std::length_error& error) {
       throw PortError(name, Error("network", error.what()));
     }
+  }
+  try {
+    for (const auto& [name, vni] : networks) fids_.get(name, 0);
+  } catch (const std::length_error& error) {
+    throw Error("name", error.what());
   }
 }
 
@@ -159,6 +170,8 @@ uint64_t Engine::Impl::commit(std::unique_ptr<Engine::Change> change) {
   const auto old_pod_mtu = pod_mtu_;
   nodes_ = prepared.state.nodes;
   static_routes_ = prepared.state.routes;
+  networks_ = prepared.state.networks;
+  remote_entries_ = prepared.state.remote_entries;
   if (between.size() != next.size()) publish(prepared.slots, between);
   publish(prepared.slots, next);
   prepared.uncommitted.clear();
@@ -184,7 +197,7 @@ Routing Engine::Impl::plan_routes(const PortSlots& slots) {
   RoutePlanner::Plan plan;
   {
     const std::scoped_lock lock(mutex_);
-    plan = planner_.plan(ports, nodes_, static_routes_, fids_);
+    plan = planner_.plan(ports, nodes_, static_routes_, networks_, fids_);
     pod_mtu_ = pod_mtu(ports, nodes_, options_.node_name, options_.overlay);
   }
   std::vector<NextHopTable::Replaced> replaced;
@@ -244,6 +257,7 @@ void Engine::Impl::publish(const PortSlots& slots, const Assignment& assignment)
   if (mesh_ != nullptr) mesh_->wait_until_finished();
   for (const auto& [name, slot] : slots)
     if (FlowOffload* flows = slot->port->flows()) flows->settle();
+  follow_stretch(routing);
 }
 
 // After the grace period: tables follow the new ports, and what has gone is closed.

@@ -59,11 +59,21 @@ struct EngineOptions {
   OverlayOptions overlay;
 };
 
+// A MAC address that the operator has put behind a VTEP.
+struct RemoteName {
+  std::string network;
+  MacAddress mac;
+  friend auto operator<=>(const RemoteName&, const RemoteName&) = default;
+};
+using RemoteEntries = std::map<RemoteName, IpAddress>;  // to the VTEP; without effect while no node has it
+
 struct DesiredState {
   std::map<std::string, std::shared_ptr<const PortSpec>> ports;  // by name
   Pins pins;                                                     // of queues that may not exist yet
   Nodes nodes;                                                   // this one may be among them
   StaticRoutes routes;
+  Networks networks;
+  RemoteEntries remote_entries;  // of `networks`
 };
 
 struct PortFigures {
@@ -100,7 +110,8 @@ struct FdbEntry {
   std::string network;
   uint16_t vlan = 0;  // 0: untagged
   MacAddress mac;
-  std::string port;
+  std::string port;               // empty: behind a VTEP
+  std::optional<IpAddress> vtep;  // the node's first one
   bool is_static = false;
   uint32_t age_seconds = 0;
 };
@@ -135,6 +146,8 @@ struct SwitchStatus {
   std::optional<uint16_t> pod_mtu;  // nullopt: as the ports have it, there is no uplink
   size_t ports = 0, workers = 0;
   size_t fdb_size = 0, fdb_capacity = 0;
+  size_t remote_fdb_size = 0;
+  uint64_t neighbour_answers = 0;  // about pods of other nodes
   uint64_t fdb_moves = 0, learn_queue_full = 0;
   size_t routes = 0;                             // of all networks
   uint64_t route_bytes = 0;                      // of their tables and next hops

@@ -53,9 +53,17 @@ class Engine::Impl final : public PortHost {
   bool workers_make_progress() const { return housekeeping_.workers_make_progress(); }
 
  private:
+  // What the remote FDB is about.
+  struct Stretch {
+    std::set<Fid> fids;
+    std::map<NextHopId, IpAddress> vteps;  // by the next hop that leads there
+    std::map<uint64_t, NextHopId> fixed;   // static entries by FDB key
+    friend bool operator==(const Stretch&, const Stretch&) = default;
+  };
+  Stretch stretch_of(const Routing& routing);
   std::shared_ptr<PortSlot> open_slot(PortId id, const PortSpec& spec, OpenPolicy policy);
   PortId free_port_id(const std::set<PortId>& taken) const;
-  void reserve_fids(const PortSlots& slots);
+  void reserve_fids(const PortSlots& slots, const Networks& networks);
   std::unique_ptr<Revision> compile(const PortSlots& slots, const Assignment& assignment,
                                     const Routing& routing);
   Routing plan_routes(const PortSlots& slots);
@@ -63,6 +71,10 @@ class Engine::Impl final : public PortHost {
   void warn_about_mtus(const PortSlots& old_slots, const std::optional<uint16_t>& old_pod_mtu);
   void advertise_to(const PortSlots& slots);
   void settle(const PortSlots& old_slots, const PortSlots& next_slots);
+  void follow_stretch(const Routing& routing);
+  void write_remote_fdb(const Stretch& before, const Stretch& now);
+  void add_remote_entries(const FdbFilter& filter, size_t limit, std::vector<FdbEntry>& entries) const;
+  size_t flush_remote(const FdbFilter& filter);
   void add_static_entries(const Port& port);
   PortFigures raw_figures(PortId id) const;
   PortFigures figures_of(const Port& port) const;
@@ -71,6 +83,8 @@ class Engine::Impl final : public PortHost {
   const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
   Eal eal_;
   Fdb fdb_;
+  RemoteFdb remote_fdb_;
+  NeighbourTable neighbours_;  // behind tunnels
   NextHopTable next_hops_;
   Publisher publisher_;
   std::atomic<uint32_t> clock_seconds_{1};
@@ -79,14 +93,17 @@ class Engine::Impl final : public PortHost {
   std::atomic<uint32_t> ip_ids_{static_cast<uint32_t>(rte_rdtsc())};  // begins anywhere
   std::vector<std::unique_ptr<Worker>> workers_;
 
-  Nodes nodes_;                 // configuration thread
-  StaticRoutes static_routes_;  // configuration thread
+  Nodes nodes_;                   // configuration thread
+  StaticRoutes static_routes_;    // configuration thread
+  Networks networks_;             // configuration thread
+  RemoteEntries remote_entries_;  // configuration thread
 
   // Written by the configuration thread under the lock, read by listings under it.
   mutable std::mutex mutex_;
   RoutePlanner planner_;
   FidMap fids_;
   PortSlots slots_;
+  Stretch stretch_;
   Assignment assignment_;
   uint64_t revision_ = 0;
   std::optional<uint16_t> pod_mtu_;

@@ -73,6 +73,7 @@ SwitchStatus Engine::Impl::status() const {
   status.workers = workers_.size();
   status.fdb_size = fdb_.size();
   status.fdb_capacity = fdb_.capacity();
+  status.remote_fdb_size = remote_fdb_.size();
   status.fdb_moves = fdb_.moves();
   for (const Lpm* table : tables_of(*publisher_.current()->snapshot)) {
     status.routes += table->size();
@@ -83,6 +84,7 @@ SwitchStatus Engine::Impl::status() const {
   status.fragments_capacity = fragments_.capacity();
   for (const auto& worker : workers_) {
     status.learn_queue_full += worker->learn_queue_full();
+    status.neighbour_answers += worker->neighbour_answers();
     status.fragments_evicted += worker->fragments_evicted();
     status.fragments_busy += worker->fragments_busy();
   }
@@ -141,8 +143,9 @@ std::vector<FdbEntry> Engine::Impl::fdb(const FdbFilter& filter, size_t limit) c
     if (filter.mac && *filter.mac != record.mac) return;
     const uint32_t now = clock_seconds_;
     const uint32_t age = record.is_static || now < record.last_seen ? 0 : now - record.last_seen;
-    entries.push_back({network, vlan, record.mac, port->spec().name, record.is_static, age});
+    entries.push_back({network, vlan, record.mac, port->spec().name, std::nullopt, record.is_static, age});
   });
+  add_remote_entries(filter, limit, entries);
   return entries;
 }
 
@@ -188,6 +191,7 @@ size_t Engine::Impl::flush_fdb(const FdbFilter& filter) {
              (!filter.mac || *filter.mac == record.mac) &&
              (filter.network.empty() || filter.network == fids_.name(record.fid).first);
     });
+    removed += flush_remote(filter);
   });
   return removed;
 }

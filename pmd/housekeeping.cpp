@@ -27,11 +27,16 @@ std::chrono::seconds round_of(uint32_t aging_seconds) {
 
 }  // namespace
 
-Housekeeping::Housekeeping(Fdb& fdb, uint32_t aging_seconds, std::vector<std::unique_ptr<Worker>>& workers,
+Housekeeping::Housekeeping(Fdb& fdb, RemoteFdb& remote_fdb, NeighbourTable& neighbours,
+                           uint32_t aging_seconds, std::vector<std::unique_ptr<Worker>>& workers,
                            std::atomic<uint32_t>& clock_seconds, Underlay& underlay,
                            const Publisher& publisher)
     : fdb_(fdb),
+      remote_fdb_(remote_fdb),
+      neighbours_(neighbours),
       aging_pace_(fdb.bucket_count(), round_of(aging_seconds), kTick),
+      remote_aging_pace_(remote_fdb.bucket_count(), round_of(aging_seconds), kTick),
+      neighbour_aging_pace_(neighbours.bucket_count(), round_of(aging_seconds), kTick),
       workers_(workers),
       clock_seconds_(clock_seconds),
       underlay_(underlay),
@@ -92,6 +97,7 @@ void Housekeeping::loop() {
     lock.unlock();
     tick = drain_learned() > kManyLearned ? kShortTick : kTick;
     drain_heard();
+    drain_claimed();
     const auto now = Clock::now();
     if (now >= next_second) {
       next_second = now + std::chrono::seconds(1);
@@ -100,6 +106,12 @@ void Housekeeping::loop() {
       every_second();
     }
     fdb_.age_slice(clock_seconds_, aging_pace_.due(now - last));
+    remote_fdb_.age_slice(clock_seconds_, remote_aging_pace_.due(now - last));
+    // Who is behind no tunnel any more is answered for by nobody.
+    neighbours_.age_slice(
+        clock_seconds_, neighbour_aging_pace_.due(now - last), [&](const NeighbourTable::Record& record) {
+          return static_cast<bool>(remote_fdb_.find(fdb_key(record.mac.as_u64(), record.fid)));
+        });
     last = now;
     lock.lock();
   }
@@ -111,7 +123,7 @@ size_t Housekeeping::drain_learned() {
     LearnEvent event;
     // A flood of new MACs is posted as fast as it is written: one ring's worth at a time.
     for (size_t n = 0; n < LearnRing::kSize && worker->learned().pop(event); ++n) {
-      const Fdb::Outcome outcome = fdb_.learn(event.key, event.port, clock_seconds_);
+      const Fdb::Outcome outcome = event.hop == kNoNextHop ? learn_here(event) : learn_there(event);
       stored += outcome == Fdb::Outcome::Stored ? 1 : 0;
       if (outcome == Fdb::Outcome::TableFull)
         (*counters_)[event.port].reasons[static_cast<size_t>(DropReason::FdbFull)].add(1);
@@ -120,6 +132,35 @@ size_t Housekeeping::drain_learned() {
     }
   }
   return stored;
+}
+
+// A MAC lives in one place: who shows up at a port is no longer behind a tunnel.
+Fdb::Outcome Housekeeping::learn_here(const LearnEvent& event) {
+  if (const RemoteFdb::Hit there = remote_fdb_.find(event.key)) {
+    if (there.is_static()) return Fdb::Outcome::Static;
+    remote_fdb_.remove(event.key);
+  }
+  return fdb_.learn(event.key, event.port, clock_seconds_);
+}
+
+// And the other way round.
+Fdb::Outcome Housekeeping::learn_there(const LearnEvent& event) {
+  if (const Fdb::Hit here = fdb_.find(event.key)) {
+    if (here.is_static()) return Fdb::Outcome::Static;
+    fdb_.remove(event.key);
+  }
+  switch (remote_fdb_.learn(event.key, event.hop, clock_seconds_)) {
+    case RemoteFdb::Outcome::Stored:
+      return Fdb::Outcome::Stored;
+    case RemoteFdb::Outcome::TableFull:
+      return Fdb::Outcome::TableFull;
+    case RemoteFdb::Outcome::VtepLimit:
+      return Fdb::Outcome::PortLimit;
+    case RemoteFdb::Outcome::Unchanged:
+    case RemoteFdb::Outcome::Static:
+      break;
+  }
+  return Fdb::Outcome::Unchanged;
 }
 
 void Housekeeping::drain_heard() {
@@ -131,6 +172,17 @@ void Housekeeping::drain_heard() {
         replaced.push_back(std::move(entry));
   }
   if (!replaced.empty()) publisher_.synchronize();
+}
+
+void Housekeeping::drain_claimed() {
+  for (const auto& worker : workers_) {
+    ClaimEvent event;
+    for (size_t n = 0; n < ClaimRing::kSize && worker->claimed().pop(event); ++n)
+      if (event.mac.is_zero())
+        neighbours_.remove(event.fid, event.ip);
+      else
+        neighbours_.set(event.fid, event.ip, event.mac, clock_seconds_);
+  }
 }
 
 void Housekeeping::every_second() {

@@ -18,13 +18,16 @@
 #include "pmd/underlay.h"
 #include "pmd/worker.h"
 #include "switch/fdb.h"
+#include "switch/neighbour_table.h"
+#include "switch/remote_fdb.h"
 
 namespace podswitch {
 
 class Housekeeping {
  public:
-  Housekeeping(Fdb& fdb, uint32_t aging_seconds, std::vector<std::unique_ptr<Worker>>& workers,
-               std::atomic<uint32_t>& clock_seconds, Underlay& underlay, const Publisher& publisher);
+  Housekeeping(Fdb& fdb, RemoteFdb& remote_fdb, NeighbourTable& neighbours, uint32_t aging_seconds,
+               std::vector<std::unique_ptr<Worker>>& workers, std::atomic<uint32_t>& clock_seconds,
+               Underlay& underlay, const Publisher& publisher);
   ~Housekeeping();
 
   // Configuration thread. Runs `work` on the housekeeping thread, between its own steps, and returns when it
@@ -55,12 +58,19 @@ class Housekeeping {
   void loop();
   void run_commands(std::unique_lock<std::mutex>& lock);
   void drain_heard();
+  void drain_claimed();
+  Fdb::Outcome learn_here(const LearnEvent& event);
+  Fdb::Outcome learn_there(const LearnEvent& event);
   void every_second();
   void sample_workers();
   static Totals totals_of(const Worker& worker);
 
   Fdb& fdb_;
+  RemoteFdb& remote_fdb_;
+  NeighbourTable& neighbours_;
   AgingPace aging_pace_;
+  AgingPace remote_aging_pace_;
+  AgingPace neighbour_aging_pace_;
   std::vector<std::unique_ptr<Worker>>& workers_;
   std::atomic<uint32_t>& clock_seconds_;
   Underlay& underlay_;

@@ -170,13 +170,17 @@ KindLimits limits(PortKind kind) {
   }
 }
 
+bool is_network_name(std::string_view text) {
+  return is_name(text, 63);
+}
+
 void validate(const PortSpec& spec, const std::string& path, std::vector<Problem>& problems) {
   Validator v(path, problems);
   v.require(
       is_name(spec.name, 63), "name",
       fmt::format("'{}' is no port name: 1 to 63 letters, digits, '.', '_' or '-', a letter or digit first",
                   spec.name));
-  v.require(is_name(spec.network, 63), "network",
+  v.require(is_network_name(spec.network), "network",
             fmt::format("'{}' is no network name: 1 to 63 letters, digits, '.', '_' or '-'", spec.network));
   const auto slash = spec.pod.find('/');
   v.require(spec.pod.empty() || (slash != std::string::npos && slash > 0 && slash + 1 < spec.pod.size() &&

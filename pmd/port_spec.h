@@ -77,6 +77,9 @@ struct KindLimits {
 };
 KindLimits limits(PortKind kind);
 
+// 1 to 63 letters, digits, '.', '_' or '-', a letter or digit first.
+bool is_network_name(std::string_view text);
+
 // Appends what is wrong with `spec`, each under `path` + "." + option name (just the name when `path` is
 // empty). Looks at values only, not at the machine.
 void validate(const PortSpec& spec, const std::string& path, std::vector<Problem>& problems);

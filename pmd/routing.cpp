@@ -25,7 +25,8 @@ MacAddress derived_vtep_mac(const IpAddress& vtep) {
 // One plan on its way.
 class RoutePlanner::Draft {
  public:
-  Draft(RoutePlanner& planner, FidMap& fids) : planner_(planner), fids_(fids) {}
+  Draft(RoutePlanner& planner, const Networks& stretched, FidMap& fids)
+      : planner_(planner), stretched_(stretched), fids_(fids) {}
 
   void find_underlay(const std::vector<RoutedPort>& ports) {
     for (const RoutedPort& port : ports) {
@@ -99,6 +100,7 @@ class RoutePlanner::Draft {
     const NextHopId id6 =
         node.vtep_mac_v6 ? add_tunnel("node " + node.name + " v6", *vtep, node.vtep_mac_v6) : id;
     for (const Prefix& cidr : node.pod_cidrs) add_route(network, cidr, cidr.is_v4() ? id : id6);
+    if (!stretched_.empty()) add_peer(node, *vtep);
   }
 
   void add_default() {
@@ -203,6 +205,13 @@ class RoutePlanner::Draft {
     return id;
   }
 
+  // Bridged frames to a node: one next hop for all stretched networks.
+  void add_peer(const NodeSpec& node, const IpAddress& vtep) {
+    const NextHopId id = add_tunnel("bridged " + node.name, vtep, {});
+    plan_.hops.back().tunnel->inner_macs.reset();
+    plan_.routing.tunnel->peers.push_back({id, node.vteps});
+  }
+
   bool has_family(const IpAddress& ip) const {
     return ip.is_v4() ? plan_.uplink.v4.has_value() : plan_.uplink.v6.has_value();
   }
@@ -231,6 +240,7 @@ class RoutePlanner::Draft {
     tunnel.vni = overlay.vni;
     tunnel.network = overlay.network;
     tunnel.underlay = uplink_.spec->network;
+    tunnel.stretched = stretched_;
     tunnel.uplink_mac = plan_.uplink.mac;
     for (const PrefixedAddress& address : uplink_.spec->underlay) tunnel.own_vteps.push_back(address.ip);
     const IpAddress& first = plan_.uplink.v4 ? IpAddress(*plan_.uplink.v4) : IpAddress(*plan_.uplink.v6);
@@ -238,6 +248,7 @@ class RoutePlanner::Draft {
   }
 
   RoutePlanner& planner_;
+  const Networks& stretched_;
   FidMap& fids_;
   Plan plan_;
   RoutedPort uplink_, host_;
@@ -249,9 +260,9 @@ class RoutePlanner::Draft {
 };
 
 RoutePlanner::Plan RoutePlanner::plan(const std::vector<RoutedPort>& ports, const Nodes& nodes,
-                                      const StaticRoutes& statics, FidMap& fids) {
+                                      const StaticRoutes& statics, const Networks& stretched, FidMap& fids) {
   for (auto& [name, id] : ids_) id.second = false;
-  Draft draft(*this, fids);
+  Draft draft(*this, stretched, fids);
   draft.find_underlay(ports);
   draft.add_pods(ports);
   draft.add_gateway();

@@ -23,6 +23,8 @@ namespace podswitch {
 
 using Nodes = std::map<std::string, std::shared_ptr<const NodeSpec>>;  // by name
 
+using Networks = std::map<std::string, uint32_t>;  // those stretched over nodes, and the VNI of each
+
 struct OverlayOptions {
   net::Encapsulation encapsulation = net::Encapsulation::Vxlan;
   uint16_t udp_port = 0;  // 0: IANA's
@@ -57,7 +59,7 @@ class RoutePlanner {
   };
   // Throws Error when there are more next hops than the table has places.
   Plan plan(const std::vector<RoutedPort>& ports, const Nodes& nodes, const StaticRoutes& statics,
-            FidMap& fids);
+            const Networks& stretched, FidMap& fids);
 
   struct Listed {
     std::string network;

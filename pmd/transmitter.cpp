@@ -5,6 +5,7 @@
 
 #include "switch/mtu.h"
 #include "switch/offload.h"
+#include "switch/stretch.h"
 
 namespace podswitch {
 namespace {
@@ -136,8 +137,35 @@ void Transmitter::flood(rte_mbuf* packet, const PacketMeta& meta, const WorkerVi
     any_up = true;
     flood_to(out, packet, fid, view, snapshot);
   }
+  // What came out of a tunnel, its node has sent into all others.
+  if (fid.vni != 0 && !snapshot.ports[packet->port].is_uplink) {
+    flood_to_tunnels(packet, meta, view, snapshot);
+    any_up |= !snapshot.tunnel.peers.empty();
+  }
   if (!any_up) count_drop(*packet, DropReason::PortDown);
   rte_pktmbuf_free(packet);
+}
+
+// Head-end replication (RFC 7348 section 4.2, without multicast in the underlay).
+void Transmitter::flood_to_tunnels(rte_mbuf* packet, const PacketMeta& meta, const WorkerView& view,
+                                   const Snapshot& snapshot) noexcept {
+  for (const NextHopId peer : snapshot.tunnel.peers) {
+    const NextHop& hop = (*snapshot.next_hops)[peer];
+    rte_mbuf* copy = copy_packet(*packet, pool_);
+    if (copy == nullptr) {
+      count_drop(*packet, DropReason::NoBuffer);
+      continue;
+    }
+    const uint32_t vni = snapshot.fids[meta.fid].vni;
+    if (const auto reason = wrap_frame(*copy, meta.ether_type, meta.l3_offset, vni, hop, ip_ids_)) {
+      drop(copy, *reason);
+    } else if (snapshot.ports[hop.port].vlan_mode == VlanMode::Trunk &&
+               !push_vlan(*copy, trunk_tag(*copy, snapshot.fids[hop.fid]))) {
+      drop(copy, DropReason::NoBuffer);
+    } else {
+      add(hop.port, &copy, 1, view);
+    }
+  }
 }
 
 void Transmitter::flood_to(PortId out, rte_mbuf* packet, const FidView& fid, const WorkerView& view,

@@ -42,6 +42,8 @@ class Transmitter {
                const Snapshot& snapshot) noexcept;
   void flood(rte_mbuf* packet, const PacketMeta& meta, const WorkerView& view,
              const Snapshot& snapshot) noexcept;
+  void flood_to_tunnels(rte_mbuf* packet, const PacketMeta& meta, const WorkerView& view,
+                        const Snapshot& snapshot) noexcept;
   void flood_to(PortId out, rte_mbuf* packet, const FidView& fid, const WorkerView& view,
                 const Snapshot& snapshot) noexcept;
   void send(PortId out, rte_mbuf** packets, uint16_t count, const WorkerView& view) noexcept;

@@ -22,15 +22,19 @@ Worker::Worker(const Setup& setup)
       counters_(std::make_unique<PortCounterTable>()),
       learned_(std::make_unique<LearnRing>()),
       heard_(std::make_unique<HeardRing>()),
+      claimed_(std::make_unique<ClaimRing>()),
       injected_(std::make_unique<InjectRing>()),
       transmitter_(setup.pool, *counters_, local_.ip_ids),
       spin_cycles_(rte_get_tsc_hz() / 1'000'000 * kSpinMicroseconds) {
   local_.fdb = &setup_.fdb;
+  local_.remote_fdb = &setup_.remote_fdb;
   local_.ports = counters_.get();
   local_.learned = learned_.get();
   local_.heard = heard_.get();
   local_.fragments = &setup_.fragments;
   local_.ip_ids = IpIds(setup_.ip_ids);
+  local_.neighbours = &setup_.neighbours;
+  local_.claimed = claimed_.get();
   if (setup_.mesh == nullptr) return;
   setup_.mesh->join(setup_.index, figures_.busy_cycles, sleeper_);
   spread_ = std::make_unique<Spread>(*setup_.mesh, setup_.index);

@@ -36,6 +36,8 @@ class Worker {
     IdlePolicy idle;
     Publisher& publisher;
     Fdb& fdb;
+    const RemoteFdb& remote_fdb;
+    const NeighbourTable& neighbours;  // behind tunnels
     rte_mempool& pool;
     const std::atomic<uint32_t>& clock_seconds;
     FragmentTable& fragments;
@@ -58,8 +60,10 @@ class Worker {
   uint64_t learn_queue_full() const { return local_.learn_queue_full.get(); }
   uint64_t fragments_evicted() const { return local_.fragments_evicted.get(); }
   uint64_t fragments_busy() const { return local_.fragments_busy.get(); }
+  uint64_t neighbour_answers() const { return local_.neighbour_answers.get(); }
   LearnRing& learned() { return *learned_; }  // housekeeping thread pops
   HeardRing& heard() { return *heard_; }      // housekeeping thread pops
+  ClaimRing& claimed() { return *claimed_; }  // housekeeping thread pops
   // Housekeeping thread: has the worker send a packet that the switch itself made; frees it when too many
   // wait.
   void inject(PortId port, rte_mbuf* packet);
@@ -80,6 +84,7 @@ class Worker {
   std::unique_ptr<PortCounterTable> counters_;
   std::unique_ptr<LearnRing> learned_;
   std::unique_ptr<HeardRing> heard_;
+  std::unique_ptr<ClaimRing> claimed_;
   struct Injected {
     rte_mbuf* packet;
     PortId port;

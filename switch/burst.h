@@ -21,6 +21,7 @@ inline constexpr uint16_t kBurstSize = 32;
 enum class Verdict : uint8_t {
   Undecided,
   Route,     // sent to the switch's own MAC: the route stage decides
+  Deliver,   // out of a stretched network's tunnel: the deliver stage decides
   Forward,   // to meta.out_port
   Flood,     // to every other member of meta.fid
   Fragment,  // larger than its next hop takes: cut as the burst's cuts say
@@ -34,6 +35,7 @@ struct PacketMeta {
   Fid fid;
   uint16_t ether_type;  // host order; that of the payload, behind all tags
   uint16_t l3_offset;   // bytes from the start of the frame, behind all tags
+  uint16_t peer;        // Deliver: the next hop that leads back to the sender's VTEP
   Verdict verdict;
   DropReason reason;
 
@@ -58,7 +60,8 @@ struct Cut {
 struct Burst {
   PortId in_port = kNoPort;
   uint16_t count = 0;
-  uint16_t to_route = 0;  // how many have, or had, Verdict::Route
+  uint16_t to_route = 0;    // how many have, or had, Verdict::Route
+  uint16_t to_deliver = 0;  // the same of Verdict::Deliver
   std::array<rte_mbuf*, kBurstSize> packets;
   std::array<PacketMeta, kBurstSize> meta;
   // Of meta's FDB keys; beside it, because a wider PacketMeta costs every packet.

@@ -199,6 +199,9 @@ bool TunnelTemplate::encapsulate(rte_mbuf& packet, const InnerPacket& inner) con
   if (is_routed_) {
     const be16_t ether_type(inner.ether_type);
     std::memcpy(end - sizeof ether_type, &ether_type, sizeof ether_type);
+  } else if (inner.vni != 0) {
+    const be32_t vni(inner.vni << 8);  // where VXLAN and Geneve both end
+    std::memcpy(end - sizeof vni, &vni, sizeof vni);
   }
   if (has_checksum_ && !has_request) complete_outer_checksum(packet, l3_offset_, udp_offset_);
   return true;

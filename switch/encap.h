@@ -36,8 +36,8 @@ struct TunnelSpec {
   IpAddress outer_source;  // both of one family
   IpAddress outer_destination;
   uint16_t udp_port = net::kVxlanPort;  // destination
-  uint32_t vni = 0;
-  std::optional<uint16_t> vlan_tci;  // the underlay's 802.1Q tag, priority bits included
+  uint32_t vni = 0;                     // bridged: of packets that bring none of their own
+  std::optional<uint16_t> vlan_tci;     // the underlay's 802.1Q tag, priority bits included
   std::optional<uint8_t> dscp;  // RFC 2983: the outer one (pipe); absent: copied from the packet (uniform)
   uint8_t ttl = 64;
   DontFragment dont_fragment = DontFragment::Set;
@@ -55,6 +55,7 @@ struct InnerPacket {
   uint16_t l3_offset;   // bytes from the frame's start
   uint16_t ip_id;       // of the outer IPv4 header, where needs_ip_id(); a super frame uses segment_count()
   uint32_t flow_hash;   // net::flow_hash(): becomes the UDP source port and the IPv6 flow label
+  uint32_t vni = 0;     // bridged: of the frame's network; 0: the template's
 };
 
 // The outer headers (Ethernet, IP, UDP, tunnel) and in routed mode the inner Ethernet header: 64 bytes for

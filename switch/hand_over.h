@@ -21,6 +21,7 @@ struct HandedOver {
   rte_mbuf* packet;  // an untagged frame
   PortId in_port;
   Fid fid;
+  uint16_t peer;
   Verdict verdict;
 };
 static_assert(sizeof(HandedOver) == 16);

@@ -12,14 +12,18 @@
 #include "switch/fdb.h"
 #include "switch/icmp_limiter.h"
 #include "switch/ip_ids.h"
+#include "switch/neighbour_table.h"
+#include "switch/remote_fdb.h"
 #include "switch/spsc_ring.h"
 
 namespace podswitch {
 
-// "This MAC was seen on that port": posted by a worker, applied by the housekeeping thread.
+// "This MAC was seen on that port", or behind that VTEP: posted by a worker, applied by the housekeeping
+// thread.
 struct LearnEvent {
   uint64_t key;  // FDB key
   PortId port;
+  NextHopId hop = kNoNextHop;  // that leads to the VTEP; `port` is the uplink then
 };
 using LearnRing = SpscRing<LearnEvent, 8192>;
 
@@ -30,11 +34,21 @@ struct HeardEvent {
 };
 using HeardRing = SpscRing<HeardEvent, 1024>;
 
+// "This address of a stretched network is behind a tunnel, at that MAC", or at none that is to be repeated
+// any more (zeros): posted by a worker, read by the housekeeping thread.
+struct ClaimEvent {
+  Fid fid;
+  IpAddress ip;
+  MacAddress mac;
+};
+using ClaimRing = SpscRing<ClaimEvent, 1024>;
+
 class Spreader;
 class FragmentTable;
 
 struct Local {
   Fdb* fdb = nullptr;
+  const RemoteFdb* remote_fdb = nullptr;
   PortCounterTable* ports = nullptr;
   LearnRing* learned = nullptr;
   uint32_t now_seconds = 0;  // the switch's clock: seconds since it started, plus one
@@ -44,13 +58,31 @@ struct Local {
   uint32_t posted_second = 0;
   IcmpLimiter icmp_limiter{{}, rte_get_tsc_hz()};
   HeardRing* heard = nullptr;
-  Spreader* spreader = nullptr;        // nullptr: this worker finishes what it began
-  Counter heard_full;                  // events lost
-  FragmentTable* fragments = nullptr;  // of all workers
-  Counter fragments_evicted;           // datagrams that pushed another out of it
-  Counter fragments_busy;              // datagrams not noted in it
+  Spreader* spreader = nullptr;                // nullptr: this worker finishes what it began
+  const NeighbourTable* neighbours = nullptr;  // behind tunnels
+  ClaimRing* claimed = nullptr;                // when it is full, the next question is sent to every node
+  Counter neighbour_answers;                   // about those
+  Counter heard_full;                          // events lost
+  FragmentTable* fragments = nullptr;          // of all workers
+  Counter fragments_evicted;                   // datagrams that pushed another out of it
+  Counter fragments_busy;                      // datagrams not noted in it
   IpIds ip_ids;
   Counter learn_queue_full;  // events lost: the packet floods, and its next one posts again
+
+  // Posts an event, unless it was posted not long ago.
+  void learn(const LearnEvent& event) noexcept {
+    if (posted_second != now_seconds) {
+      posted.fill(0);
+      posted_second = now_seconds;
+    }
+    const uint64_t mark = event.key * 0x9e3779b97f4a7c15ULL ^ event.port ^ uint64_t { event.hop } << 16;
+    uint64_t& slot = posted[mark >> 56];
+    if (slot == mark) return;
+    if (learned->push(event))
+      slot = mark;
+    else
+      learn_queue_full.add(1);
+  }
 };
 
 }  // namespace podswitch

@@ -17,6 +17,7 @@ namespace podswitch {
 
 using NextHopId = uint32_t;  // below kMaxNextHops
 inline constexpr NextHopId kMaxNextHops = 1 << 16;
+inline constexpr NextHopId kNoNextHop = kMaxNextHops;
 
 struct NextHop {
   enum class Kind : uint8_t {

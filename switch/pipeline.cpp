@@ -21,6 +21,7 @@ void run_later_stages(Burst& burst, const Snapshot& snapshot, Local& local) noex
   stages::learn(burst, snapshot, local);
   stages::answer(burst, snapshot, local);
   stages::route(burst, snapshot, local);
+  stages::deliver(burst, snapshot, local);
   stages::forward(burst, snapshot, local);
   stages::rewrite(burst, snapshot, local);
 }

@@ -48,6 +48,16 @@ const AddressTable::Owner* AddressTable::find(Fid fid, const IpAddress& ip) cons
   return nullptr;
 }
 
+void VniTable::build(const std::vector<std::pair<uint32_t, Fid>>& entries) {
+  slots_.assign(std::bit_ceil(entries.size() * 2 + 1), {0, kNoFid});
+  mask_ = slots_.size() - 1;
+  for (const auto& entry : entries) {
+    size_t i = entry.first & mask_;
+    while (slots_[i].first != 0) i = (i + 1) & mask_;
+    slots_[i] = entry;
+  }
+}
+
 namespace {
 
 std::unique_ptr<Guard> make_guard(const BridgePort& port) {
@@ -97,15 +107,29 @@ void add_port(Snapshot& snapshot, const BridgePort& port, const std::vector<Fid>
   snapshot.trunk_tables.push_back(std::move(table));
 }
 
-AddressTable addresses_under(Fid fid, const std::vector<IpAddress>& addresses) {
+AddressTable addresses_under(Fid fid, const std::vector<IpAddress>& addresses,
+                             const std::vector<Routing::Tunnel::Peer>& peers = {}) {
   std::vector<std::tuple<Fid, IpAddress, AddressTable::Owner>> entries;
   for (const IpAddress& ip : addresses) entries.emplace_back(fid, ip, AddressTable::Owner{{}, kNoPort});
+  for (const auto& peer : peers)
+    for (const IpAddress& ip : peer.vteps)
+      entries.emplace_back(fid, ip, AddressTable::Owner{{}, kNoPort, peer.hop});
   AddressTable table;
   table.build(entries);
   return table;
 }
 
-void add_tunnel(TunnelView& view, const Routing::Tunnel& tunnel, FidMap& fids) {
+void add_stretched(Snapshot& snapshot, const Routing::Tunnel& tunnel, FidMap& fids) {
+  std::vector<std::pair<uint32_t, Fid>> vnis;
+  for (const auto& [network, vni] : tunnel.stretched) vnis.emplace_back(vni, fids.get(network, 0));
+  snapshot.fids.resize(fids.size());
+  for (const auto& [vni, fid] : vnis) snapshot.fids[fid].vni = vni;
+  snapshot.tunnel.stretched.build(vnis);
+  for (const auto& peer : tunnel.peers) snapshot.tunnel.peers.push_back(peer.hop);
+}
+
+void add_tunnel(Snapshot& snapshot, const Routing::Tunnel& tunnel, FidMap& fids) {
+  TunnelView& view = snapshot.tunnel;
   view.enabled = true;
   view.encapsulation = tunnel.encapsulation;
   view.udp_port = tunnel.udp_port;
@@ -115,12 +139,13 @@ void add_tunnel(TunnelView& view, const Routing::Tunnel& tunnel, FidMap& fids) {
   view.vtep_mac = tunnel.vtep_mac.as_u64();
   view.uplink_mac = tunnel.uplink_mac.as_u64();
   view.own_vteps = addresses_under(view.underlay, tunnel.own_vteps);
-  view.vteps = addresses_under(view.underlay, tunnel.vteps);
+  view.vteps = addresses_under(view.underlay, tunnel.vteps, tunnel.peers);
+  add_stretched(snapshot, tunnel, fids);
 }
 
 void add_routing(Snapshot& snapshot, const Gateway& gateway, const Routing& routing, FidMap& fids) {
   snapshot.next_hops = routing.next_hops;
-  if (routing.tunnel) add_tunnel(snapshot.tunnel, *routing.tunnel, fids);
+  if (routing.tunnel) add_tunnel(snapshot, *routing.tunnel, fids);
   snapshot.fids.resize(fids.size());
   for (Fid fid = 0; fid < snapshot.fids.size(); ++fid)
     if (const auto table = routing.tables.find(fids.name(fid).first); table != routing.tables.end())

@@ -86,6 +86,7 @@ static_assert(sizeof(PortView) <= 32);
 
 struct FidView {
   uint16_t vlan = 0;            // the tag that trunk members see
+  uint32_t vni = 0;             // stretched over nodes as this one; 0: of this node alone
   const Lpm* routes = nullptr;  // of the network; nullptr: it has none
   std::vector<PortId> members;
 };
@@ -95,7 +96,8 @@ class AddressTable {
  public:
   struct Owner {
     MacAddress mac;
-    PortId port;  // kNoPort: the gateway
+    PortId port;                 // kNoPort: the gateway
+    NextHopId hop = kNoNextHop;  // of a VTEP: takes bridged frames there
   };
   void build(const std::vector<std::tuple<Fid, IpAddress, Owner>>& entries);
   const Owner* find(Fid fid, const IpAddress& ip) const noexcept;
@@ -119,7 +121,23 @@ class AddressTable {
   size_t size_ = 0;
 };
 
-// How packets come out of tunnels on this node.
+// Networks that are stretched over nodes, by VNI. Open addressing, built once.
+class VniTable {
+ public:
+  void build(const std::vector<std::pair<uint32_t, Fid>>& entries);
+  Fid find(uint32_t vni) const noexcept {  // kNoFid: none has it
+    for (size_t i = vni & mask_; slots_[i].first != 0; i = (i + 1) & mask_)
+      if (slots_[i].first == vni) return slots_[i].second;
+    return kNoFid;
+  }
+  bool empty() const { return slots_.size() == 1; }
+
+ private:
+  std::vector<std::pair<uint32_t, Fid>> slots_{{0, kNoFid}};  // 0: free; a power of two, at most half full
+  size_t mask_ = 0;
+};
+
+// How packets come out of tunnels on this node, and where bridged frames go into them.
 struct TunnelView {
   bool enabled = false;
   net::Encapsulation encapsulation = net::Encapsulation::Vxlan;
@@ -131,6 +149,8 @@ struct TunnelView {
   uint64_t uplink_mac = 0;
   AddressTable own_vteps;  // where our tunnels end
   AddressTable vteps;      // where the other nodes' do
+  VniTable stretched;
+  std::vector<NextHopId> peers;  // all VTEPs that take part in the stretched networks
 };
 
 struct Snapshot {
@@ -200,6 +220,12 @@ struct Routing {
     std::string network;   // that the VNI stands for
     std::string underlay;  // the network of the uplink
     std::vector<IpAddress> own_vteps, vteps;
+    std::map<std::string, uint32_t> stretched;  // networks, and the VNI of each
+    struct Peer {
+      NextHopId hop = kNoNextHop;  // bridged
+      std::vector<IpAddress> vteps;
+    };
+    std::vector<Peer> peers;
   };
   std::optional<Tunnel> tunnel;
 };

@@ -45,7 +45,7 @@ Spreader::Fate Spreader::offer(rte_mbuf& packet, const PacketMeta& meta, PortId 
   if (share.worker == self_) return Fate::Kept;
   Outbox& way = ways_[share.worker];
   if (way.is_crowded && share.worker != share.wanted) return Fate::Refused;
-  if (!way.ring->put({&packet, in_port, meta.fid, meta.verdict})) {
+  if (!way.ring->put({&packet, in_port, meta.fid, meta.peer, meta.verdict})) {
     way.has_overflowed = true;
     return Fate::Refused;
   }

@@ -54,6 +54,8 @@ Answer DaemonCommands::status(const Call&) {
                  {"route_bytes", status.route_bytes},
                  {"fdb_size", status.fdb_size},
                  {"fdb_capacity", status.fdb_capacity},
+                 {"remote_fdb_size", status.remote_fdb_size},
+                 {"neighbour_answers", status.neighbour_answers},
                  {"fdb_moves", status.fdb_moves},
                  {"learn_queue_full", status.learn_queue_full},
                  {"buffers", status.buffers},

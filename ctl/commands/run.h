@@ -38,10 +38,16 @@ class DaemonCommands final : public Commands {
   Answer node_del(const Call& call) override;
   Answer node_list(const Call& call) override;
   Answer node_show(const Call& call) override;
+  Answer network_add(const Call& call) override;
+  Answer network_del(const Call& call) override;
+  Answer network_list(const Call& call) override;
+  Answer network_show(const Call& call) override;
   Answer get_nodes(const Call& call) override;
   Answer route_add(const Call& call) override;
   Answer route_del(const Call& call) override;
   Answer route_list(const Call& call) override;
+  Answer fdb_add(const Call& call) override;
+  Answer fdb_del(const Call& call) override;
   Answer fdb_list(const Call& call) override;
   Answer neighbour_list(const Call& call) override;
   Answer fdb_flush(const Call& call) override;

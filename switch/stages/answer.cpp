@@ -2,6 +2,7 @@
 #include "switch/stages/answer.h"
 
 #include "switch/net/mbuf_view.h"
+#include "switch/stages/claim.h"
 #include "switch/stages/stages.h"
 
 namespace podswitch::stages {
@@ -21,22 +22,24 @@ bool may_be_icmp(const rte_mbuf& packet, const PacketMeta& meta) noexcept {
   return ip != nullptr && ip->next_header != net::kProtoTcp && ip->next_header != net::kProtoUdp;
 }
 
-void answer_icmp(rte_mbuf& packet, PacketMeta& meta, PortId asker, const Snapshot& snapshot) noexcept {
+void answer_icmp(rte_mbuf& packet, PacketMeta& meta, PortId asker, const Snapshot& snapshot,
+                 Local& local) noexcept {
   const auto l3 = net::inspect_l3(packet, meta.ether_type, meta.l3_offset);
   if (!l3) return;
   if (meta.ether_type == net::kEtherTypeIpv4) return answer_ping4(packet, meta, *l3, asker, snapshot);
-  answer_solicitation(packet, meta, *l3, asker, Asked::Gateway, snapshot);
+  answer_solicitation(packet, meta, *l3, asker, Asked::Gateway, snapshot, local);
   if (meta.verdict == Verdict::Undecided) answer_ping6(packet, meta, *l3, asker, snapshot);
 }
 
-void answer_for_gateway(rte_mbuf& packet, PacketMeta& meta, PortId asker, const Snapshot& snapshot) noexcept {
+void answer_for_gateway(rte_mbuf& packet, PacketMeta& meta, PortId asker, const Snapshot& snapshot,
+                        Local& local) noexcept {
   const bool is_ip = meta.ether_type == net::kEtherTypeIpv4 || meta.ether_type == net::kEtherTypeIpv6;
   // Behind a further tag is a network of the pods' own, where the gateway is not.
   if (meta.l3_offset == sizeof(net::EtherHeader)) {
     if (meta.ether_type == net::kEtherTypeArp) {
-      answer_arp(packet, meta, asker, Asked::Gateway, snapshot);
+      answer_arp(packet, meta, asker, Asked::Gateway, snapshot, local);
     } else if (is_ip && may_be_icmp(packet, meta)) {
-      answer_icmp(packet, meta, asker, snapshot);
+      answer_icmp(packet, meta, asker, snapshot, local);
     }
   }
   if (meta.verdict != Verdict::Undecided) return;
@@ -46,33 +49,35 @@ void answer_for_gateway(rte_mbuf& packet, PacketMeta& meta, PortId asker, const 
     meta.drop(DropReason::GatewayNotRouted);
 }
 
-void answer_group(rte_mbuf& packet, PacketMeta& meta, PortId asker, const Snapshot& snapshot) noexcept {
+void answer_group(rte_mbuf& packet, PacketMeta& meta, PortId asker, const Snapshot& snapshot,
+                  Local& local) noexcept {
   if (!may_be_icmp(packet, meta)) return;
   const auto l3 = net::inspect_l3(packet, meta.ether_type, meta.l3_offset);
   if (!l3) return;
-  answer_solicitation(packet, meta, *l3, asker, Asked::Everyone, snapshot);
+  answer_solicitation(packet, meta, *l3, asker, Asked::Everyone, snapshot, local);
   if (meta.verdict == Verdict::Undecided) answer_router_solicitation(packet, meta, *l3, asker, snapshot);
 }
 
 }  // namespace
 
-void answer(Burst& burst, const Snapshot& snapshot, Local&) noexcept {
-  if (snapshot.addresses.size() == 0 && !snapshot.has_gateway) return;
+void answer(Burst& burst, const Snapshot& snapshot, Local& local) noexcept {
+  if (snapshot.addresses.size() == 0 && !snapshot.has_gateway && snapshot.tunnel.stretched.empty()) return;
   if (snapshot.ports[burst.in_port].is_uplink) return;  // the gateway is the pods', not the underlay's
   const uint64_t gateway = snapshot.gateway_mac.as_u64();
   const PortId asker = burst.in_port;
   for_each_undecided(burst, [&](rte_mbuf& packet, PacketMeta& meta) noexcept {
     const uint64_t destination = mac_of_key(meta.destination).as_u64();
     if (snapshot.has_gateway && destination == gateway) [[unlikely]] {
-      answer_for_gateway(packet, meta, asker, snapshot);
+      answer_for_gateway(packet, meta, asker, snapshot, local);
       burst.to_route += meta.verdict == Verdict::Route ? 1 : 0;
       return;
     }
     if ((destination & kGroupBit) == 0 || meta.l3_offset != sizeof(net::EtherHeader)) return;
+    if (snapshot.fids[meta.fid].vni != 0) note_claim_here(packet, meta, local);
     if (meta.ether_type == net::kEtherTypeArp && destination == kBroadcast)
-      answer_arp(packet, meta, asker, Asked::Everyone, snapshot);
+      answer_arp(packet, meta, asker, Asked::Everyone, snapshot, local);
     else if (meta.ether_type == net::kEtherTypeIpv6)
-      answer_group(packet, meta, asker, snapshot);
+      answer_group(packet, meta, asker, snapshot, local);
   });
 }
 

@@ -6,7 +6,10 @@
 
 #include <rte_mbuf.h>
 
+#include <optional>
+
 #include "switch/burst.h"
+#include "switch/local.h"
 #include "switch/net/headers.h"
 #include "switch/net/l3.h"
 #include "switch/offload.h"
@@ -17,14 +20,29 @@ namespace podswitch::stages {
 // Whose requests a packet may reach: a broadcast every port's, one sent to the gateway only the gateway's.
 enum class Asked : uint8_t { Everyone, Gateway };
 
+inline constexpr PortId kElsewhere = kMaxPorts;  // an owner's port: on another node
+
+// Who has `ip` on another node, when that is known well enough to answer for him: a question less that is
+// sent to every node.
+inline std::optional<AddressTable::Owner> owner_elsewhere(const Snapshot& snapshot, Local& local, Fid fid,
+                                                          const IpAddress& ip) noexcept {
+  if (snapshot.fids[fid].vni == 0) return std::nullopt;
+  const auto mac = local.neighbours->find(fid, ip);
+  if (!mac || !local.remote_fdb->find(fdb_key(mac->as_u64(), fid))) return std::nullopt;
+  local.neighbour_answers.add(1);
+  return AddressTable::Owner{*mac, kElsewhere};
+}
+
 // The owner of `ip`, unless it is the asker itself (what it hears about its own address would be a
 // conflict) or was not asked.
-inline const AddressTable::Owner* owner_to_answer_for(const Snapshot& snapshot, Fid fid, const IpAddress& ip,
-                                                      PortId asker, Asked asked) noexcept {
+inline std::optional<AddressTable::Owner> owner_to_answer_for(const Snapshot& snapshot, Local& local, Fid fid,
+                                                              const IpAddress& ip, PortId asker,
+                                                              Asked asked) noexcept {
   const AddressTable::Owner* owner = snapshot.addresses.find(fid, ip);
-  if (owner == nullptr || owner->port == asker) return nullptr;
-  if (asked == Asked::Gateway && owner->port != kNoPort) return nullptr;
-  return owner;
+  if (owner == nullptr && asked == Asked::Everyone) return owner_elsewhere(snapshot, local, fid, ip);
+  if (owner == nullptr || owner->port == asker) return std::nullopt;
+  if (asked == Asked::Gateway && owner->port != kNoPort) return std::nullopt;
+  return *owner;
 }
 
 inline void send_back(rte_mbuf& packet, PacketMeta& meta, PortId port, const MacAddress& from,
@@ -42,11 +60,11 @@ bool is_valid_solicitation(const rte_mbuf& packet, const net::L3& l3, const net:
 // Makes the frame exactly so long. False: no room.
 bool resize(rte_mbuf& packet, uint16_t length) noexcept;
 
-void answer_arp(rte_mbuf& packet, PacketMeta& meta, PortId asker, Asked asked,
-                const Snapshot& snapshot) noexcept;
+void answer_arp(rte_mbuf& packet, PacketMeta& meta, PortId asker, Asked asked, const Snapshot& snapshot,
+                Local& local) noexcept;
 // `l3`: what is at meta.l3_offset.
 void answer_solicitation(rte_mbuf& packet, PacketMeta& meta, const net::L3& l3, PortId asker, Asked asked,
-                         const Snapshot& snapshot) noexcept;
+                         const Snapshot& snapshot, Local& local) noexcept;
 // The gateway answers as a router where the port hears advertisements.
 void answer_router_solicitation(rte_mbuf& packet, PacketMeta& meta, const net::L3& l3, PortId asker,
                                 const Snapshot& snapshot) noexcept;

@@ -77,14 +77,14 @@ bool resize(rte_mbuf& packet, uint16_t length) noexcept {
 }
 
 void answer_solicitation(rte_mbuf& packet, PacketMeta& meta, const net::L3& l3, PortId asker, Asked asked,
-                         const Snapshot& snapshot) noexcept {
+                         const Snapshot& snapshot, Local& local) noexcept {
   if (l3.protocol != net::kProtoIcmpv6 || !l3.is_first) return;
   const auto* solicitation = net::header_at<net::NdNeighbour>(packet, l3.l4_offset);
   if (solicitation == nullptr || solicitation->icmp.type != net::kNdNeighbourSolicit) return;
   const Ipv6Address target = solicitation->target;
   if (IpAddress(target).is_v4()) return;  // an IPv4-mapped target is nobody's
-  const auto* owner = owner_to_answer_for(snapshot, meta.fid, IpAddress(target), asker, asked);
-  if (owner == nullptr) return;
+  const auto owner = owner_to_answer_for(snapshot, local, meta.fid, IpAddress(target), asker, asked);
+  if (!owner) return;
   const auto* ip = net::header_at<net::Ipv6Header>(packet, meta.l3_offset);
   if (!is_valid(packet, l3, *ip, *solicitation)) return meta.drop(DropReason::Malformed);
   const Ipv6Address source = ip->source;

@@ -66,6 +66,23 @@ void parse_inner(rte_mbuf& packet, PacketMeta& meta, const Snapshot& snapshot) n
   meta.verdict = Verdict::Route;
 }
 
+// The inner frame of a stretched network, as parse does it for a frame of a port: there is no tag (RFC 7348
+// section 6.1).
+void parse_frame(const rte_mbuf& packet, PacketMeta& meta, Fid fid, NextHopId peer) noexcept {
+  const auto* ether = net::header_at<net::EtherHeader>(packet, 0);
+  if (ether == nullptr) return meta.drop(DropReason::TunnelMalformed);
+  meta.fid = fid;
+  meta.peer = static_cast<uint16_t>(peer);
+  meta.ether_type = ether->ether_type.host();
+  meta.l3_offset = sizeof *ether;
+  meta.source = fdb_key(ether->source.as_u64(), fid);
+  meta.destination = fdb_key(ether->destination.as_u64(), fid);
+  if (ether->source.is_multicast() || ether->source.is_zero()) return meta.drop(DropReason::SourceMacInvalid);
+  if (meta.ether_type == net::kEtherTypeVlan || meta.ether_type == net::kEtherTypeQinQ)
+    return meta.drop(DropReason::VlanTagged);
+  meta.verdict = Verdict::Deliver;
+}
+
 // Whose tunnels end here and who may send, looked up once for those that follow each other.
 class Vteps {
  public:
@@ -116,11 +133,17 @@ void take_out(rte_mbuf& packet, PacketMeta& meta, const Snapshot& snapshot, Vtep
   if (read.verdict == net::TunnelVerdict::Malformed) return meta.drop(DropReason::TunnelMalformed);
   const net::TunnelPacket& tunnel = read.packet;
   if (vteps.own(tunnel.outer_destination) == nullptr) return;
-  if (vteps.other(tunnel.outer_source) == nullptr) return meta.drop(DropReason::TunnelVtepUnknown);
-  if (tunnel.vni != view.vni) return meta.drop(DropReason::TunnelVniUnknown);
+  const auto* vtep = vteps.other(tunnel.outer_source);
+  if (vtep == nullptr) return meta.drop(DropReason::TunnelVtepUnknown);
+  const bool is_routed = tunnel.vni == view.vni;
+  const Fid fid = is_routed ? view.fid : view.stretched.find(tunnel.vni);
+  if (fid == kNoFid) return meta.drop(DropReason::TunnelVniUnknown);
   podswitch::decapsulate(packet, tunnel);
-  parse_inner(packet, meta, snapshot);
-  if (meta.verdict == Verdict::Route &&
+  if (is_routed)
+    parse_inner(packet, meta, snapshot);
+  else
+    parse_frame(packet, meta, fid, vtep->hop);
+  if (meta.verdict != Verdict::Drop &&
       !net::apply_outer_ecn(packet, meta.ether_type, meta.l3_offset, tunnel.outer_ecn_tos))
     meta.drop(DropReason::TunnelMalformed);
 }
@@ -135,6 +158,7 @@ void decapsulate(Burst& burst, const Snapshot& snapshot, Local&) noexcept {
     if ((meta.destination & kGroupBit) != 0 || !is_ip(meta.ether_type)) return;
     take_out(packet, meta, snapshot, vteps);
     burst.to_route += meta.verdict == Verdict::Route ? 1 : 0;
+    burst.to_deliver += meta.verdict == Verdict::Deliver ? 1 : 0;
   });
 }
 

@@ -1,18 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "switch/stages/forward.h"
+
 #include "switch/stages/stages.h"
+#include "switch/stages/tunnel_out.h"
 
 namespace podswitch::stages {
 namespace {
 
-// 01:80:c2:00:00:00 to :0f, IEEE 802.1Q table 8-1, as as_u64() gives it.
-bool is_reserved_group(uint64_t key) noexcept {
-  return (key & 0xf0ff'ffff'ffffULL) == 0x0000'00c2'8001ULL;
+void flood(PacketMeta& meta, const FidView& fid, const Snapshot& snapshot) noexcept {
+  // The port of origin is a member itself.
+  const bool has_other = fid.members.size() > 1 || (fid.vni != 0 && !snapshot.tunnel.peers.empty());
+  if (!has_other) return meta.drop(DropReason::NoOtherPort);
+  meta.verdict = Verdict::Flood;
 }
 
-void flood(PacketMeta& meta, const Snapshot& snapshot) noexcept {
-  // The port of origin is a member itself.
-  if (snapshot.fids[meta.fid].members.size() < 2) return meta.drop(DropReason::NoOtherPort);
-  meta.verdict = Verdict::Flood;
+// To a MAC that no port of this node is known to have.
+void find_elsewhere(rte_mbuf& packet, PacketMeta& meta, PortId in_port, const Snapshot& snapshot,
+                    Local& local) noexcept {
+  const FidView& fid = snapshot.fids[meta.fid];
+  if (fid.vni != 0)
+    if (const RemoteFdb::Hit hit = local.remote_fdb->find(meta.destination))
+      return send_to_vtep(packet, meta, in_port, hit.hop(), snapshot, local);
+  flood(meta, fid, snapshot);
 }
 
 }  // namespace
@@ -20,15 +29,15 @@ void flood(PacketMeta& meta, const Snapshot& snapshot) noexcept {
 void forward(Burst& burst, const Snapshot& snapshot, Local& local) noexcept {
   uint64_t last_key = 0;
   PortId last_port = kNoPort;
-  for_each_undecided(burst, [&](rte_mbuf&, PacketMeta& meta, uint16_t i) noexcept {
+  for_each_undecided(burst, [&](rte_mbuf& packet, PacketMeta& meta, uint16_t i) noexcept {
     if (meta.destination == last_key) return meta.forward(last_port);
-    constexpr uint64_t kGroupBit = 1;
-    if ((meta.destination & kGroupBit) != 0) {
+    if (is_group(meta.destination)) {
       if (is_reserved_group(meta.destination)) return meta.drop(DropReason::ReservedGroup);
-      return flood(meta, snapshot);
+      return flood(meta, snapshot.fids[meta.fid], snapshot);
     }
     const Fdb::Hit hit = local.fdb->find(burst.destination_place[i]);
-    if (!hit || !snapshot.ports[hit.port()].present) return flood(meta, snapshot);
+    if (!hit || !snapshot.ports[hit.port()].present)
+      return find_elsewhere(packet, meta, burst.in_port, snapshot, local);
     if (hit.port() == burst.in_port) return meta.drop(DropReason::SamePort);
     last_key = meta.destination;
     last_port = hit.port();

@@ -12,7 +12,7 @@ namespace {
 
 // Decapsulate has left it to a later stage. What is still undecided is the underlay's own.
 bool is_for_pods(const PacketMeta& meta) noexcept {
-  return meta.verdict == Verdict::Route;
+  return meta.verdict == Verdict::Route || meta.verdict == Verdict::Deliver;
 }
 
 void keep(Burst& burst, uint16_t from, uint16_t to) noexcept {
@@ -32,9 +32,11 @@ void read_again(Burst& burst, uint16_t i, const HandedOver& handed) noexcept {
   meta.fid = handed.fid;
   meta.ether_type = ether->ether_type.host();
   meta.l3_offset = sizeof *ether;
+  meta.peer = handed.peer;
   meta.verdict = handed.verdict;
   burst.packets[i] = handed.packet;
   burst.to_route += meta.verdict == Verdict::Route ? 1 : 0;
+  burst.to_deliver += meta.verdict == Verdict::Deliver ? 1 : 0;
 }
 
 }  // namespace
@@ -63,7 +65,7 @@ uint16_t take_over(Burst& burst, HandOverRing& ring, const Snapshot& snapshot) n
   burst.count = ring.take(handed.data(), kBurstSize);
   if (burst.count == 0) return 0;
   burst.in_port = handed[0].in_port;
-  burst.to_route = 0;
+  burst.to_route = burst.to_deliver = 0;
   for (uint16_t i = 0; i < burst.count; ++i) rte_prefetch0(handed[i].packet);
   for (uint16_t i = 0; i < burst.count; ++i) rte_prefetch0(rte_pktmbuf_mtod(handed[i].packet, void*));
   for (uint16_t i = 0; i < burst.count; ++i) read_again(burst, i, handed[i]);

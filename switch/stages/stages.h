@@ -15,7 +15,8 @@ namespace podswitch::stages {
 // switch/offload.h).
 void parse(Burst& burst, const Snapshot& snapshot, Local& local) noexcept;
 
-// Uplinks: takes packets out of the tunnels that end here; what comes out is to be routed.
+// Uplinks: takes packets out of the tunnels that end here; what comes out is to be routed, or to be delivered
+// where the VNI is a stretched network's.
 void decapsulate(Burst& burst, const Snapshot& snapshot, Local& local) noexcept;
 
 // Uplinks: posts who says to have which address in the underlay.
@@ -39,7 +40,11 @@ void answer(Burst& burst, const Snapshot& snapshot, Local& local) noexcept;
 // Finds the next hop of what is to be routed, answers with ICMP errors, encapsulates, says what is to be cut.
 void route(Burst& burst, const Snapshot& snapshot, Local& local) noexcept;
 
-// Chooses the egress port, or floods.
+// Hands what came for a stretched network to ports of this node, never to another tunnel, and posts which
+// VTEP its sender is behind.
+void deliver(Burst& burst, const Snapshot& snapshot, Local& local) noexcept;
+
+// Chooses the egress port, or the tunnel to the node where the destination was seen, or floods.
 void forward(Burst& burst, const Snapshot& snapshot, Local& local) noexcept;
 
 // Puts the tag on for a trunk port (one egress port; floods are tagged per copy), checks the MTU.

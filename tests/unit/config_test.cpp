@@ -311,6 +311,33 @@ TEST(Config, StaticPortsMustNotClash) {
                   Problem{"p.conf:17: port.d.ip", "10.0.0.1 is the gateway's own"}));
 }
 
+TEST(Config, StretchedNetworks) {
+  EXPECT_EQ(config_of("[network.blue]\nvni = 100\n[network.red]\nvni = 16777215\n").networks,
+            (Networks{{"blue", 100}, {"red", 16777215}}));
+  EXPECT_THAT(
+      problems_of(
+          "[overlay]\nvni = 5\n"
+          "[network.a]\nvni = 5\n"
+          "[network.b]\nvni = 6\n"
+          "[network.c]\nvni = 6\n"
+          "[network.default]\nvni = 7\n"
+          "[network.d]\nvni = 0\n"
+          "[network.e]\nvnj = 8\n"
+          "[network.f]\n"
+          "[network.u]\nvni = 9\n"
+          "[port.up]\ntype = tap\nifname = up\nmac = 02:00:00:00:00:01\nrole = uplink\nnetwork = u\n"),
+      UnorderedElementsAre(
+          Problem{"p.conf:4: network.a.vni", "5 is overlay.vni, that of the routed network default"},
+          Problem{"p.conf:8: network.c.vni", "6 is network b's"},
+          Problem{"p.conf:9: network.default.name",
+                  "the pods of network default are routed to other nodes: overlay.network"},
+          Problem{"p.conf:12: network.d.vni", "'0' is not a whole number from 1 to 16777215"},
+          Problem{"p.conf:14: network.e.vnj", "no such key; did you mean 'network.e.vni'?"},
+          Problem{"p.conf:15: network.f.vni", "missing: 1 to 16777215"},
+          Problem{"p.conf:16: network.u.name",
+                  "port up, the uplink, is in network u: what it carries stays on this node"}));
+}
+
 TEST(Config, WhatIsNotOnTheMachineIsNamed) {
   EXPECT_THAT(
       problems_of("[port.a]\ntype = af-packet\nifname = nosuch0\n"

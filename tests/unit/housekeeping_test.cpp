@@ -17,10 +17,11 @@ class HousekeepingTest : public testing::Test {
                                                            .port_limit = 5,
                                                            .aging_seconds = 300})
       : fdb_(options), publisher_(1) {
-    workers_.push_back(std::make_unique<Worker>(Worker::Setup{
-        0, 0, IdlePolicy::Adaptive, publisher_, fdb_, test::packet_pool(), clock_, fragments_, ip_ids_}));
-    housekeeping_ =
-        std::make_unique<Housekeeping>(fdb_, options.aging_seconds, workers_, clock_, underlay_, publisher_);
+    workers_.push_back(std::make_unique<Worker>(Worker::Setup{0, 0, IdlePolicy::Adaptive, publisher_, fdb_,
+                                                              remote_fdb_, neighbours_, test::packet_pool(),
+                                                              clock_, fragments_, ip_ids_}));
+    housekeeping_ = std::make_unique<Housekeeping>(fdb_, remote_fdb_, neighbours_, options.aging_seconds,
+                                                   workers_, clock_, underlay_, publisher_);
   }
   void learn(uint64_t mac, PortId port) {
     ASSERT_TRUE(workers_[0]->learned().push({fdb_key(mac << 8 | 0x02, 1), port}));
@@ -33,6 +34,8 @@ class HousekeepingTest : public testing::Test {
   }
 
   Fdb fdb_;
+  RemoteFdb remote_fdb_{{.capacity = 8, .vtep_limit = 5}};
+  NeighbourTable neighbours_{{.capacity = 8}};
   Publisher publisher_;
   std::atomic<uint32_t> clock_{1};
   FragmentTable fragments_{{.capacity = 1}};
@@ -69,6 +72,36 @@ TEST_F(HousekeepingTest, CountsWhatItCouldNotLearnAtThePort) {
   for (uint64_t mac = 11; mac <= 15; ++mac) learn(mac, 4);
   EXPECT_EQ(noted(DropReason::FdbFull, 4), 2u);
   EXPECT_EQ(noted(DropReason::FdbPortLimit, 4), 0u);
+}
+
+// Live migration: who is seen behind a VTEP is not at a port any more, and the other way round.
+TEST_F(HousekeepingTest, KnowsAMacInOnePlace) {
+  const uint64_t key = fdb_key(0x102, 1);
+  const auto post = [&](const LearnEvent& event) {
+    ASSERT_TRUE(workers_[0]->learned().push(event));
+    housekeeping_->run([&] { housekeeping_->drain_learned(); });
+  };
+  const auto is_here = [&] { return static_cast<bool>(fdb_.find(key)); };
+  const auto is_there = [&] { return static_cast<bool>(remote_fdb_.find(key)); };
+  post({key, 3});
+  post({key, 9, 77});
+  EXPECT_TRUE(!is_here() && is_there());
+  EXPECT_EQ(remote_fdb_.find(key).hop(), 77u);
+  post({key, 3});
+  EXPECT_TRUE(is_here() && !is_there());
+  // A pod keeps its MAC, and so does what the operator put elsewhere.
+  housekeeping_->run([&] { fdb_.add_static(key, 3); });
+  post({key, 9, 77});
+  EXPECT_TRUE(is_here() && !is_there());
+  housekeeping_->run([&] {
+    fdb_.remove(key);
+    remote_fdb_.add_static(key, 77);
+  });
+  post({key, 3});
+  EXPECT_TRUE(!is_here() && is_there());
+  // What does not fit is noted at the uplink.
+  for (uint64_t mac = 1; mac <= 6; ++mac) post({fdb_key(mac << 8, 1), 9, 78});
+  EXPECT_EQ(noted(DropReason::FdbPortLimit, 9), 1u);
 }
 
 }  // namespace

@@ -124,6 +124,32 @@ TEST_F(JournalTest, BringsBackStaticRoutes) {
   EXPECT_EQ(Journal(state_).state(), expected);
 }
 
+TEST_F(JournalTest, BringsBackNetworksAndWhoIsBehindAVtep) {
+  const auto name = [](const char* network, const char* mac) {
+    return RemoteName{network, *MacAddress::parse(mac)};
+  };
+  const IpAddress vtep = *IpAddress::parse("192.0.2.9");
+  const RemoteName kept = name("blue", "02:00:00:00:00:01");
+  StoredState expected;
+  expected.networks = {{"blue", 100}};
+  expected.remote_entries = {{kept, vtep}};
+  {
+    Journal journal(state_);
+    journal.append({NetworkSet{"blue", 100}, NetworkSet{"red", 0xffffff}, NetworkSet{"green", 3}});
+    journal.append({RemoteEntrySet{kept, vtep}, RemoteEntrySet{name("blue", "02:00:00:00:00:02"), vtep},
+                    RemoteEntrySet{name("red", "02:00:00:00:00:01"), vtep}});
+    journal.append({NetworkRemoved{"red"}, NetworkRemoved{"green"},
+                    RemoteEntryRemoved{name("blue", "02:00:00:00:00:02")}});
+    EXPECT_EQ(journal.state(), expected);
+  }
+  {
+    Journal journal(state_);
+    EXPECT_EQ(journal.state(), expected);
+    journal.rewrite(journal.state());
+  }
+  EXPECT_EQ(Journal(state_).state(), expected);
+}
+
 // What a version without nodes wrote.
 TEST_F(JournalTest, ReadsOlderRecords) {
   { Journal journal(state_); }

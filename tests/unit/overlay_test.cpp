@@ -51,7 +51,7 @@ class Node {
                  .vtep_mac = {},
                  .pod_cidrs = {*Prefix::parse("10.244." + subnet(peer) + ".0/24"),
                                *Prefix::parse("fd00:244:" + subnet(peer) + "::/64")}});
-    auto plan = planner_.plan({{kPod, &pod_}, {kUplink, &uplink_}, {kHost, &host_}}, nodes, {}, fids_);
+    auto plan = planner_.plan({{kPod, &pod_}, {kUplink, &uplink_}, {kHost, &host_}}, nodes, {}, {}, fids_);
     underlay_.set(plan.uplink, plan.hops, 1);
     underlay_.heard(peers, mac(number == 1 ? kNicTwo : kNicOne), 1);
     plan.routing.next_hops = &table_;

@@ -15,6 +15,8 @@ std::string Outcome::verdict() const {
       return "route";
     case Verdict::Fragment:
       return "fragment";
+    case Verdict::Deliver:
+      return "deliver";
     case Verdict::Undecided:
       break;
   }
@@ -24,6 +26,9 @@ std::string Outcome::verdict() const {
 Rig::Rig(const std::vector<BridgePort>& ports, const Gateway& gateway, const Routing& routing)
     : snapshot_(compile_snapshot(ports, gateway, routing, fids_)) {
   local_.fdb = &fdb_;
+  local_.remote_fdb = &remote_fdb_;
+  local_.neighbours = &neighbours_;
+  local_.claimed = &claimed_;
   local_.ports = counters_.get();
   local_.learned = &learned_;
   local_.heard = &heard_;
@@ -79,7 +84,18 @@ std::vector<HeardEvent> Rig::heard() {
 }
 
 void Rig::apply_learned() {
-  for (LearnEvent event; learned_.pop(event);) fdb_.learn(event.key, event.port, local_.now_seconds);
+  for (LearnEvent event; learned_.pop(event);) {
+    if (event.hop == kNoNextHop)
+      fdb_.learn(event.key, event.port, local_.now_seconds);
+    else
+      remote_fdb_.learn(event.key, event.hop, local_.now_seconds);
+  }
+  for (ClaimEvent event; claimed_.pop(event);) {
+    if (event.mac.is_zero())
+      neighbours_.remove(event.fid, event.ip);
+    else
+      neighbours_.set(event.fid, event.ip, event.mac, local_.now_seconds);
+  }
 }
 
 }  // namespace podswitch::test

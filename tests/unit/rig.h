@@ -39,6 +39,9 @@ class Rig {
 
   const Snapshot& snapshot() const { return *snapshot_; }
   Fdb& fdb() { return fdb_; }
+  RemoteFdb& remote_fdb() { return remote_fdb_; }
+  NeighbourTable& neighbours() { return neighbours_; }
+  uint64_t neighbour_answers() const { return local_.neighbour_answers.get(); }
   uint64_t counted(PortId port, DropReason reason) const;
   std::vector<HeardEvent> heard();  // since the last call
   const Local& local() const { return local_; }
@@ -47,6 +50,9 @@ class Rig {
   FidMap fids_;
   std::unique_ptr<Snapshot> snapshot_;
   Fdb fdb_{{.capacity = 64, .port_limit = 10, .aging_seconds = 300}};
+  RemoteFdb remote_fdb_{{.capacity = 64}};
+  NeighbourTable neighbours_{{.capacity = 64}};
+  ClaimRing claimed_;
   std::unique_ptr<PortCounterTable> counters_ = std::make_unique<PortCounterTable>();
   LearnRing learned_;
   HeardRing heard_;

@@ -36,7 +36,7 @@ class RoutingTest : public testing::Test {
         .name = name, .vteps = std::move(vteps), .vtep_mac = {}, .pod_cidrs = {*Prefix::parse(cidr)}});
   }
   RoutePlanner::Plan plan() {
-    return planner_.plan({{1, &pod_}, {2, &uplink_}, {3, &host_}}, nodes_, statics_, fids_);
+    return planner_.plan({{1, &pod_}, {2, &uplink_}, {3, &host_}}, nodes_, statics_, {}, fids_);
   }
   // Where a packet of the pods' network to `to` would go.
   static const PlannedHop* hop_to(const RoutePlanner::Plan& plan, std::string_view to) {
@@ -140,13 +140,13 @@ TEST_F(RoutingTest, ListsNothingOfANetworkThatIsGone) {
   pod_.network = "blue";
   plan();
   EXPECT_EQ(planner_.list("blue", 10).size(), 2U);
-  (void)planner_.plan({{2, &uplink_}}, nodes_, {}, fids_);
+  (void)planner_.plan({{2, &uplink_}}, nodes_, {}, {}, fids_);
   EXPECT_EQ(planner_.list("blue", 10).size(), 0U);
 }
 
 TEST_F(RoutingTest, WithoutAnUplinkOnlyPodsAreReached) {
   add_node("two", {ip("192.0.2.2")}, "10.244.2.0/24");
-  const auto plan = planner_.plan({{1, &pod_}}, nodes_, {}, fids_);
+  const auto plan = planner_.plan({{1, &pod_}}, nodes_, {}, {}, fids_);
   EXPECT_NE(hop_to(plan, "10.244.1.1"), nullptr);
   EXPECT_EQ(hop_to(plan, "10.244.2.1"), nullptr);
   EXPECT_FALSE(plan.routing.tunnel);

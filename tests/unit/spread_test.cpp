@@ -140,9 +140,9 @@ class SpreadTest : public testing::Test {
     publisher_ = std::make_unique<Publisher>(workers);
     set_hop();
     for (unsigned i = 0; i < workers; ++i)
-      workers_.push_back(
-          std::make_unique<Worker>(Worker::Setup{i, core(i), IdlePolicy::Adaptive, *publisher_, fdb_,
-                                                 packet_pool(), clock_, fragments_, ip_ids_, mesh_.get()}));
+      workers_.push_back(std::make_unique<Worker>(Worker::Setup{i, core(i), IdlePolicy::Adaptive, *publisher_,
+                                                                fdb_, remote_fdb_, neighbours_, packet_pool(),
+                                                                clock_, fragments_, ip_ids_, mesh_.get()}));
     publish(0);
     for (const auto& worker : workers_) worker->start();
   }
@@ -239,6 +239,8 @@ class SpreadTest : public testing::Test {
   FidMap fids_;
   NextHopTable next_hops_;
   Fdb fdb_{{.capacity = 64, .port_limit = 10, .aging_seconds = 300}};
+  RemoteFdb remote_fdb_{{.capacity = 64}};
+  NeighbourTable neighbours_{{.capacity = 64}};
   std::unique_ptr<Publisher> publisher_;
   std::atomic<uint32_t> clock_{1};
   FragmentTable fragments_{{.capacity = 1}};

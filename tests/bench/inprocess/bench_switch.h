@@ -62,6 +62,8 @@ class BenchSwitch {
 
   Host host_;
   Fdb fdb_;
+  RemoteFdb remote_fdb_{{.capacity = 16}};
+  NeighbourTable neighbours_{{.capacity = 16}};
   Publisher publisher_;
   std::atomic<uint32_t> clock_seconds_{1};
   FragmentTable fragments_{{.capacity = 1}};

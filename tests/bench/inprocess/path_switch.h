@@ -46,6 +46,8 @@ class PathSwitch {
   Host host_;
   const Path path_;
   Fdb fdb_{{}};
+  RemoteFdb remote_fdb_{{.capacity = 16}};
+  NeighbourTable neighbours_{{.capacity = 16}};
   Publisher publisher_{1};
   std::atomic<uint32_t> clock_seconds_{1};
   FragmentTable fragments_{{.capacity = 1}};
