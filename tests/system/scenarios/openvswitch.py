@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Open vSwitch as the other end of tunnels, as a node of a Flannel-style network: behind its VTEP's MAC is a pod
-that routes by itself."""
+"""Open vSwitch as the other end of tunnels: as a node of a Flannel-style network, where behind its VTEP's MAC is a pod
+that routes by itself, and of a layer-2 network."""
 
 from harness import traffic
 from harness.capture import inside_of
@@ -55,3 +55,29 @@ def geneve(world):
 @scenario(takes=10)
 def geneve_over_ipv6(world):
     talk_with_openvswitch(world, "geneve", 6081, ("2001:db8::1/64", "2001:db8::2/64"))
+
+
+def share_a_network_with_openvswitch(world, kind, port):
+    underlay = Underlay(world)
+    node = OpenVSwitchNode(underlay, "two", ["192.0.2.2/24"])
+    switch = underlay.switch_node("one", ["192.0.2.1/24"], **{"node.name": "one", "overlay.encapsulation": kind})
+    know(switch, "two", "192.0.2.2", "10.244.2.0/24")
+    switch.cli("network", "add", "blue", "--vni", VNI)
+    a = world.tap_pod(switch, "a", ["10.0.0.1/24", "fd00::1/64"], mtu=1450, network="blue")
+    node.tunnel("tunnel", kind, "192.0.2.1", VNI, port)
+    b = node.pod("b", world.new_mac(), ["10.0.0.2/24", "fd00::2/64"], 1450)
+    capture = underlay.capture()
+    eventually("blue spans the nodes", lambda: traffic.reaches(a, "10.0.0.2"), timeout=20)
+    traffic.ping(b, "10.0.0.1")
+    traffic.talk(a, b, "10.0.0.2", "fd00::2")
+    capture.expect_sound(*inside_of(f"ip:udp:{kind}"))
+
+
+@scenario(takes=6)
+def bridged_vxlan(world):
+    share_a_network_with_openvswitch(world, "vxlan", 4789)
+
+
+@scenario(takes=6)
+def bridged_geneve(world):
+    share_a_network_with_openvswitch(world, "geneve", 6081)
