@@ -48,10 +48,14 @@ std::optional<TunnelFlows> tunnel_flows_of(const Routing& routing, const PortSpe
   flows.mac = tunnel.uplink_mac;
   if (port.vlan.mode == VlanMode::Trunk && port.vlan.trunk.size() == 1) flows.vlan = port.vlan.trunk.front();
   flows.own = tunnel.own_vteps;
-  for (const IpAddress& vtep : tunnel.vteps)
+  const auto know = [&](const IpAddress& vtep) {
     if (std::any_of(flows.own.begin(), flows.own.end(),
                     [&](const IpAddress& own) { return own.is_v4() == vtep.is_v4(); }))
       flows.known.push_back(vtep);
+  };
+  for (const IpAddress& vtep : tunnel.vteps) know(vtep);
+  for (const auto& peer : tunnel.peers)
+    for (const IpAddress& vtep : peer.vteps) know(vtep);
   std::sort(flows.known.begin(), flows.known.end());
   flows.known.erase(std::unique(flows.known.begin(), flows.known.end()), flows.known.end());
   return flows;
