@@ -48,7 +48,7 @@ class FlowNode {
                    .vtep_mac = {},
                    .pod_cidrs = {*Prefix::parse("10.244." + std::to_string(i + 2) + ".0/24")}});
     }
-    auto plan = planner_.plan({{kPod, &pod_}, {kUplink, &uplink_}, {kHost, &host_}}, nodes, {}, fids_);
+    auto plan = planner_.plan({{kPod, &pod_}, {kUplink, &uplink_}, {kHost, &host_}}, nodes, {}, {}, fids_);
     underlay_.set(plan.uplink, plan.hops, 1);
     plan.routing.next_hops = &table_;
     flows_ = tunnel_flows_of(plan.routing, uplink_).value();
