@@ -19,6 +19,14 @@ std::set<unsigned> cores_of(const Engine& engine) {
   return cores;
 }
 
+// `lengths`: all that `prefixes` have. There are many prefixes, of few lengths.
+bool is_within(const std::set<Prefix>& prefixes, const std::set<uint8_t>& lengths, const IpAddress& ip) {
+  const uint8_t bits = ip.is_v4() ? 32 : 128;
+  return std::any_of(lengths.begin(), lengths.end(), [&](uint8_t length) {
+    return length <= bits && prefixes.contains(PrefixedAddress{ip, length}.prefix());
+  });
+}
+
 }  // namespace
 
 Controller::Controller(Engine& engine, Journal& journal, ControllerOptions options)
@@ -162,11 +170,12 @@ void Controller::follow_host_routes() {
   std::set<Prefix> prefixes;
   for (const auto& [name, node] : state.nodes)
     prefixes.insert(node->pod_cidrs.begin(), node->pod_cidrs.end());
+  std::set<uint8_t> lengths;
+  for (const Prefix& prefix : prefixes) lengths.insert(prefix.length);
   for (const auto& [name, port] : state.ports)
     if (port->role == PortRole::Pod && port->mac && port->network == options_.overlay.network)
       for (const IpAddress& ip : port->ips)
-        if (std::none_of(prefixes.begin(), prefixes.end(), [&](const Prefix& p) { return p.contains(ip); }))
-          prefixes.insert(Prefix::of(ip));
+        if (!is_within(prefixes, lengths, ip)) prefixes.insert(Prefix::of(ip));
   for (const Prefix& prefix : prefixes)
     if (prefix.is_v4() ? target.gateway_v4.has_value() : target.gateway_v6.has_value())
       target.prefixes.push_back(prefix);

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <utility>
 
 namespace podswitch {
@@ -52,20 +53,44 @@ std::vector<Neighbour> own_neighbours(Rtnetlink& kernel, unsigned interface) {
 }  // namespace
 
 std::vector<Problem> HostRoutes::set(std::optional<HostRoutesTarget> target) {
-  const std::string before = target_ ? target_->ifname : "";
-  target_ = std::move(target);
-  if (!before.empty() && (!target_ || target_->ifname != before)) remove_all(before);
+  const std::optional<HostRoutesTarget> before = std::exchange(target_, std::move(target));
+  if (before && (!target_ || target_->ifname != before->ifname)) remove_all(before->ifname);
+  if (before && target_ && is_settled_ && adjust(*before)) return {};
   return refresh();
 }
 
+// Of thousands of routes one or two change: the kernel need not be asked for all. False: it has to be.
+bool HostRoutes::adjust(const HostRoutesTarget& before) {
+  const auto without_prefixes = [](HostRoutesTarget target) {
+    target.prefixes.clear();
+    return target;
+  };
+  if (without_prefixes(before) != without_prefixes(*target_)) return false;
+  const auto link = kernel_.link(target_->ifname);
+  if (!link || (link->flags & IFF_UP) == 0) return false;
+  const std::set<Prefix> old(before.prefixes.begin(), before.prefixes.end()),
+      now(target_->prefixes.begin(), target_->prefixes.end());
+  try {
+    for (const Prefix& prefix : old)
+      if (!now.contains(prefix)) kernel_.remove(route_to(prefix, *target_, link->index));
+    for (const Prefix& prefix : now)
+      if (!old.contains(prefix) && !kernel_.add_alone(route_to(prefix, *target_, link->index))) return false;
+  } catch (const Error&) {
+    return false;
+  }
+  return true;
+}
+
 std::vector<Problem> HostRoutes::refresh() {
-  is_there_ = false;
+  is_there_ = is_settled_ = false;
   if (!target_) return {};
   const auto link = kernel_.link(target_->ifname);
   // The kernel takes no route through an interface that is down.
   if (!link || (link->flags & IFF_UP) == 0) return {};
   is_there_ = true;
-  return reconcile(*target_, link->index);
+  auto problems = reconcile(*target_, link->index);
+  is_settled_ = problems.empty();
+  return problems;
 }
 
 void HostRoutes::remove_all(const std::string& ifname) {

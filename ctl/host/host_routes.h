@@ -44,11 +44,13 @@ class HostRoutes {
 
  private:
   std::vector<Problem> reconcile(const HostRoutesTarget& target, unsigned interface);
+  bool adjust(const HostRoutesTarget& before);
   void remove_all(const std::string& ifname);
 
   Rtnetlink kernel_;
   std::optional<HostRoutesTarget> target_;
   bool is_there_ = false;
+  bool is_settled_ = false;  // and the kernel had all of its routes
 };
 
 }  // namespace podswitch
