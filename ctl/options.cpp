@@ -105,6 +105,17 @@ void set_router_advertisements(Config& config, std::string_view text) {
                                                   : Advertisements::DefaultRouter;
 }
 
+void set_mode(Config& config, std::string_view text) {
+  if (text == "tunnel")
+    config.overlay.mode = OverlayMode::Tunnel;
+  else if (text == "direct")
+    config.overlay.mode = OverlayMode::Direct;
+  else if (text == "auto")
+    config.overlay.mode = OverlayMode::Auto;
+  else
+    throw Error("", fmt::format("'{}' is none of tunnel, direct and auto", text));
+}
+
 void set_encapsulation(Config& config, std::string_view text) {
   if (text != "vxlan" && text != "geneve")
     throw Error("", fmt::format("'{}' is neither vxlan nor geneve", text));
@@ -259,6 +270,14 @@ constexpr std::array kOptions{
            .help = "What pods with IPv6 addresses hear from an IPv6 gateway: their MTU, and with "
                    "default-router that it is one. Their routes are otherwise not touched.",
            .set = set_router_advertisements},
+    Option{.key = "overlay.mode",
+           .value_name = "tunnel|direct|auto",
+           .default_text = "tunnel",
+           .default_note = "",
+           .help = "How other nodes' pods are reached: tunnel wraps every packet; direct wraps none, so that "
+                   "the routers of the underlay, if there are any between nodes, must know the pod CIDRs; "
+                   "auto is direct to nodes in the uplink's own subnet and wraps what goes beyond it.",
+           .set = set_mode},
     Option{.key = "overlay.encapsulation",
            .value_name = "vxlan|geneve",
            .default_text = "vxlan",

@@ -38,15 +38,16 @@ std::unique_ptr<SpreadMesh> make_mesh(const EngineOptions& options) {
 
 std::vector<std::unique_ptr<Worker>> make_workers(const EngineOptions& options, Publisher& publisher,
                                                   Fdb& fdb, const RemoteFdb& remote_fdb,
-                                                  const NeighbourTable& neighbours, rte_mempool& pool,
+                                                  const NeighbourTable& neighbours,
+                                                  const NeighbourTable& link_hosts, rte_mempool& pool,
                                                   const std::atomic<uint32_t>& clock_seconds,
                                                   FragmentTable& fragments, std::atomic<uint32_t>& ip_ids,
                                                   SpreadMesh* mesh) {
   std::vector<std::unique_ptr<Worker>> workers;
   for (unsigned i = 0; i < options.worker_cores.size(); ++i)
-    workers.push_back(std::make_unique<Worker>(Worker::Setup{i, options.worker_cores[i], options.idle,
-                                                             publisher, fdb, remote_fdb, neighbours, pool,
-                                                             clock_seconds, fragments, ip_ids, mesh}));
+    workers.push_back(std::make_unique<Worker>(
+        Worker::Setup{i, options.worker_cores[i], options.idle, publisher, fdb, remote_fdb, neighbours,
+                      link_hosts, pool, clock_seconds, fragments, ip_ids, mesh}));
   return workers;
 }
 
@@ -74,10 +75,10 @@ Engine::Impl::Impl(const EngineOptions& options)
       neighbours_({.capacity = kMaxNeighbours}),
       publisher_(static_cast<unsigned>(options.worker_cores.size())),
       mesh_(make_mesh(options_)),
-      workers_(make_workers(options_, publisher_, fdb_, remote_fdb_, neighbours_, eal_.pool(), clock_seconds_,
-                            fragments_, ip_ids_, mesh_.get())),
+      workers_(make_workers(options_, publisher_, fdb_, remote_fdb_, neighbours_, link_hosts_, eal_.pool(),
+                            clock_seconds_, fragments_, ip_ids_, mesh_.get())),
       planner_(options.node_name, options.overlay, options.gateway),
-      underlay_(next_hops_, eal_.pool(),
+      underlay_(next_hops_, link_hosts_, eal_.pool(),
                 [this](PortId port, rte_mbuf* packet) { workers_.front()->inject(port, packet); }),
       advertiser_(eal_.pool(), options.gateway.mac, options.gateway.router_lifetime_seconds(),
                   [this](PortId port, rte_mbuf* packet) { workers_.front()->inject(port, packet); }),
@@ -359,6 +360,9 @@ std::vector<NeighbourStatus> Engine::neighbours() const {
 }
 std::vector<OffloadStatus> Engine::offloads() const {
   return impl_->offloads();
+}
+std::map<std::string, std::vector<NodeWay>> Engine::node_ways() const {
+  return impl_->node_ways();
 }
 size_t Engine::flush_fdb(const FdbFilter& filter) {
   return impl_->flush_fdb(filter);

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "pmd/copy_on_write.h"
 #include "pmd/offload_status.h"
 #include "pmd/port.h"
 #include "pmd/port_spec.h"
@@ -70,7 +71,7 @@ using RemoteEntries = std::map<RemoteName, IpAddress>;  // to the VTEP; without 
 struct DesiredState {
   std::map<std::string, std::shared_ptr<const PortSpec>> ports;  // by name
   Pins pins;                                                     // of queues that may not exist yet
-  Nodes nodes;                                                   // this one may be among them
+  CopyOnWrite<Nodes> nodes;                                      // this one may be among them
   StaticRoutes routes;
   Networks networks;
   RemoteEntries remote_entries;  // of `networks`
@@ -126,7 +127,15 @@ struct NeighbourStatus {  // of the underlay
   IpAddress ip;
   std::optional<MacAddress> mac;  // nullopt: does not answer
   uint32_t age_seconds = 0;       // since it was last heard
-  size_t next_hops = 0;           // that lead over it
+  size_t next_hops = 0;           // that lead over it; 0: a host on the uplink's link
+};
+
+// To the pods of another node that have addresses of one family.
+struct NodeWay {
+  bool is_v4 = true;
+  Way way;
+  std::optional<MacAddress> mac;     // of way.via; nullopt: it does not answer
+  std::optional<uint16_t> path_mtu;  // of the tunnel's packets, where a router has said one
 };
 
 struct RouteStatus {
@@ -192,8 +201,9 @@ class Engine {
   std::vector<NeighbourStatus> neighbours() const;
   // In the order of networks and prefixes.
   std::vector<RouteStatus> routes(const std::string& network, size_t limit) const;
-  std::vector<OffloadStatus> offloads() const;  // of uplinks
-  size_t flush_fdb(const FdbFilter& filter);    // learned entries only; how many went
+  std::vector<OffloadStatus> offloads() const;                    // of uplinks
+  std::map<std::string, std::vector<NodeWay>> node_ways() const;  // by node; configuration thread
+  size_t flush_fdb(const FdbFilter& filter);                      // learned entries only; how many went
 
   // The watchdog's question: did every worker finish a loop within the last two seconds, or sleep?
   bool workers_make_progress() const;

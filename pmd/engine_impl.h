@@ -49,6 +49,7 @@ class Engine::Impl final : public PortHost {
   std::vector<NeighbourStatus> neighbours();
   std::vector<RouteStatus> routes(const std::string& network, size_t limit) const;
   std::vector<OffloadStatus> offloads() const;
+  std::map<std::string, std::vector<NodeWay>> node_ways();
   size_t flush_fdb(const FdbFilter& filter);
   bool workers_make_progress() const { return housekeeping_.workers_make_progress(); }
 
@@ -86,6 +87,7 @@ class Engine::Impl final : public PortHost {
   RemoteFdb remote_fdb_;
   NeighbourTable neighbours_;  // behind tunnels
   NextHopTable next_hops_;
+  NeighbourTable link_hosts_{{.capacity = 16384}};
   Publisher publisher_;
   std::atomic<uint32_t> clock_seconds_{1};
   const std::unique_ptr<SpreadMesh> mesh_;  // nullptr: workers hand nothing over
@@ -93,7 +95,7 @@ class Engine::Impl final : public PortHost {
   std::atomic<uint32_t> ip_ids_{static_cast<uint32_t>(rte_rdtsc())};  // begins anywhere
   std::vector<std::unique_ptr<Worker>> workers_;
 
-  Nodes nodes_;                   // configuration thread
+  CopyOnWrite<Nodes> nodes_;      // configuration thread
   StaticRoutes static_routes_;    // configuration thread
   Networks networks_;             // configuration thread
   RemoteEntries remote_entries_;  // configuration thread

@@ -168,8 +168,12 @@ void Housekeeping::drain_heard() {
   for (const auto& worker : workers_) {
     HeardEvent event;
     for (size_t n = 0; n < HeardRing::kSize && worker->heard().pop(event); ++n)
-      for (auto& entry : underlay_.heard(event.ip, event.mac, clock_seconds_))
+      for (auto& entry : event.path_mtu == 0 ? underlay_.heard(event.ip, event.mac, clock_seconds_)
+                                             : underlay_.too_big(event.ip, event.path_mtu, clock_seconds_))
         replaced.push_back(std::move(entry));
+    IpAddress ip;
+    for (size_t n = 0; n < WantedRing::kSize && worker->wanted().pop(ip); ++n)
+      underlay_.wanted(ip, clock_seconds_);
   }
   if (!replaced.empty()) publisher_.synchronize();
 }

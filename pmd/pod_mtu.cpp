@@ -27,7 +27,7 @@ std::optional<uint16_t> pod_mtu(const std::vector<RoutedPort>& ports, const Node
                                 const std::string& own_node, const OverlayOptions& overlay) {
   const PortSpec* uplink = uplink_of(ports);
   if (uplink == nullptr) return std::nullopt;
-  if (uplink->underlay.empty()) return uplink->mtu;
+  if (uplink->underlay.empty() || overlay.mode == OverlayMode::Direct) return uplink->mtu;
   // As tunnels are planned: over the first address of a family that both nodes have. Without other nodes, as
   // the next one most likely will be.
   const bool has_v4 = has_family(*uplink, true), has_v6 = has_family(*uplink, false);

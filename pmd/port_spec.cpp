@@ -112,8 +112,11 @@ void validate_role(const PortSpec& spec, Validator& v) {
   const bool is_uplink = spec.role == PortRole::Uplink;
   v.require(spec.role == PortRole::Pod || (spec.ips.empty() && spec.pod.empty()), "role",
             "a port to the underlay or the host belongs to no pod and has no pod's ip");
-  v.require(spec.role == PortRole::Pod || spec.vlan.mode == VlanMode::Untagged, "role",
-            "a port to the underlay or the host has no vlan or trunk");
+  v.require(!is_uplink || spec.vlan.mode == VlanMode::Untagged ||
+                (spec.vlan.mode == VlanMode::Trunk && spec.vlan.trunk.size() == 1),
+            "role", "an uplink has no vlan, and a trunk of one VLAN at most: the underlay's tag");
+  v.require(spec.role != PortRole::Host || spec.vlan.mode != VlanMode::Trunk, "role",
+            "a port to the host has no trunk; its vlan is the uplink's tag");
   v.require(is_uplink || (spec.underlay.empty() && spec.underlay_gateways.empty()), "role",
             "only an uplink has underlay addresses and gateways");
   v.require(!is_uplink || spec.mac.has_value(), "mac",

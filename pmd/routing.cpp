@@ -22,11 +22,28 @@ MacAddress derived_vtep_mac(const IpAddress& vtep) {
   return mac;
 }
 
+namespace {
+
+Ipv4Address broadcast_of(const Prefix& prefix) {
+  Ipv4Address ip = prefix.address.v4();
+  for (unsigned bit = prefix.length; bit < 32; ++bit)
+    ip.bytes[bit / 8] = static_cast<uint8_t>(ip.bytes[bit / 8] | 0x80 >> bit % 8);
+  return ip;
+}
+
+}  // namespace
+
 // One plan on its way.
 class RoutePlanner::Draft {
  public:
   Draft(RoutePlanner& planner, const Networks& stretched, FidMap& fids)
       : planner_(planner), stretched_(stretched), fids_(fids) {}
+  // What was not adopted gives its numbers back.
+  ~Draft() {
+    for (const Part* part : {&first_, &last_, &node_.part}) planner_.give_back(*part);
+    for (const auto& [name, node] : changed_)
+      if (node) planner_.give_back(node->part);
+  }
 
   void find_underlay(const std::vector<RoutedPort>& ports) {
     for (const RoutedPort& port : ports) {
@@ -34,7 +51,10 @@ class RoutePlanner::Draft {
       if (port.spec->role == PortRole::Host) host_ = port;
     }
     if (uplink_.spec == nullptr) return;
+    ways_ = Ways(uplink_.spec, planner_.overlay_);
     plan_.uplink.port = uplink_.id;
+    plan_.uplink.fid = fid_of(*uplink_.spec);
+    if (uplink_.spec->vlan.mode == VlanMode::Trunk) plan_.uplink.vlan = only_vlan(*uplink_.spec);
     plan_.uplink.mac = uplink_.spec->mac.value_or(MacAddress{});
     for (const PrefixedAddress& address : uplink_.spec->underlay)
       if (address.ip.is_v4())
@@ -65,15 +85,18 @@ class RoutePlanner::Draft {
   void add_gateway() {
     if (planner_.gateway_.ips.empty()) return;
     const NextHopId id = add_hop("gateway", NextHop::Kind::Self, kNoPort, kNoFid, UINT16_MAX, {}, {});
-    routes_[planner_.overlay_.network];
-    for (auto& [network, by_prefix] : routes_)
-      for (const IpAddress& ip : planner_.gateway_.ips) by_prefix.try_emplace(Prefix::of(ip), id);
+    first_.routes[planner_.overlay_.network];
+    for (auto& [network, routes] : first_.routes)
+      for (const IpAddress& ip : planner_.gateway_.ips) {
+        taken_.insert({network, Prefix::of(ip)});
+        routes.push_back({Prefix::of(ip), id});
+      }
   }
 
   void add_own_addresses() {
     if (uplink_.spec == nullptr || host_.spec == nullptr) return;
-    const NextHopId id = add_hop("host", NextHop::Kind::Host, host_.id, fids_.get(host_.spec->network, 0),
-                                 host_.spec->mtu, plan_.uplink.mac, planner_.gateway_.mac);
+    const NextHopId id = add_hop("host", NextHop::Kind::Host, host_.id, fid_of(*host_.spec), host_.spec->mtu,
+                                 plan_.uplink.mac, planner_.gateway_.mac);
     for (const PrefixedAddress& address : uplink_.spec->underlay)
       add_route(planner_.overlay_.network, Prefix::of(address.ip), id);
   }
@@ -81,26 +104,44 @@ class RoutePlanner::Draft {
   // What leads nowhere now is left out, and comes back with the pod or the uplink that it leads over.
   void add_static(const StaticRoute& route) {
     const std::optional<NextHopId> id = static_hop(route);
-    if (id && routes_[route.network].try_emplace(route.prefix, *id).second)
-      statics_[route.network].insert(route.prefix);
+    if (!id) return;
+    if (taken_.count({route.network, route.prefix}) == 0) statics_[route.network].insert(route.prefix);
+    add_route(route.network, route.prefix, *id);
   }
 
-  void add_node(const NodeSpec& node) {
-    if (node.name == planner_.node_name_) return add_own_cidrs(node);
-    if (!plan_.routing.tunnel) return;
+  // Only those that are not what they were.
+  void add_nodes(const Nodes& nodes) {
+    const bool is_same = context() == planner_.context_;
+    auto known = planner_.nodes_.begin();
+    const auto end = planner_.nodes_.end();
+    for (const auto& [name, spec] : nodes) {
+      for (; known != end && known->first < name; ++known) changed_.emplace_back(known->first, std::nullopt);
+      const bool is_known = known != end && known->first == name;
+      if (!is_known || known->second.spec != spec || !is_same) add_node(name, spec);
+      if (is_known) ++known;
+      if (plan_.routing.tunnel && name != planner_.node_name_) {
+        auto& vteps = plan_.routing.tunnel->vteps;
+        vteps.insert(vteps.end(), spec->vteps.begin(), spec->vteps.end());
+      }
+    }
+    for (; known != end; ++known) changed_.emplace_back(known->first, std::nullopt);
+  }
+
+  // Who is on the uplink's own link: is asked for when a packet comes for him.
+  void add_link() {
+    current_ = &last_;
+    if (uplink_.spec == nullptr) return;
     const std::string& network = planner_.overlay_.network;
-    const IpAddress* vtep = reachable_vtep(node);
-    if (vtep == nullptr) return;
-    for (const IpAddress& ip : node.vteps)
-      if (has_family(ip)) add_route(network, Prefix::of(ip), add_neighbour(ip));
-    auto& vteps = plan_.routing.tunnel->vteps;
-    vteps.insert(vteps.end(), node.vteps.begin(), node.vteps.end());
-    const NextHopId id = add_tunnel("node " + node.name, *vtep, node.vtep_mac);
-    // Dual-stack Flannel has a device of its own for IPv6.
-    const NextHopId id6 =
-        node.vtep_mac_v6 ? add_tunnel("node " + node.name + " v6", *vtep, node.vtep_mac_v6) : id;
-    for (const Prefix& cidr : node.pod_cidrs) add_route(network, cidr, cidr.is_v4() ? id : id6);
-    if (!stretched_.empty()) add_peer(node, *vtep);
+    for (const PrefixedAddress& address : uplink_.spec->underlay) {
+      const Prefix prefix = address.prefix();
+      if (prefix == Prefix::of(prefix.address)) continue;
+      if (prefix.is_v4() && prefix.length < 31)
+        for (const IpAddress& ip : {prefix.address, IpAddress(broadcast_of(prefix))})
+          add_route(network, Prefix::of(ip), add_nobody());
+      add_route(network, prefix,
+                add_hop("link", NextHop::Kind::Link, uplink_.id, plan_.uplink.fid, uplink_.spec->mtu, {},
+                        plan_.uplink.mac));
+    }
   }
 
   void add_default() {
@@ -111,10 +152,9 @@ class RoutePlanner::Draft {
   }
 
   Plan finish() {
-    std::erase_if(planner_.tables_, [&](const auto& table) { return !routes_.contains(table.first); });
-    for (auto& [network, by_prefix] : routes_) {
-      std::vector<Route> routes;
-      for (const auto& [prefix, id] : by_prefix) routes.push_back({prefix, id});
+    auto all = planner_.all_routes();
+    std::erase_if(planner_.tables_, [&](const auto& table) { return !all.contains(table.first); });
+    for (auto& [network, routes] : all) {
       plan_.routing.tables[network] = planner_.compiled(network, std::move(routes));
       planner_.tables_[network].statics = std::move(statics_[network]);
     }
@@ -123,34 +163,86 @@ class RoutePlanner::Draft {
       if (const auto table = plan_.routing.tables.find(planner_.overlay_.network);
           table != plan_.routing.tables.end())
         plan_.routing.tables[host_.spec->network] = table->second;
+    const auto take = [&](const Part& part) {
+      plan_.hops.insert(plan_.hops.end(), part.hops.begin(), part.hops.end());
+    };
+    take(planner_.first_);
+    take(planner_.last_);
+    for (const auto& [name, node] : planner_.nodes_) {
+      take(node.part);
+      if (node.peer) plan_.routing.tunnel->peers.push_back(*node.peer);
+    }
     return std::move(plan_);
   }
 
+  Context context() const {
+    if (uplink_.spec == nullptr) return {};
+    return {*uplink_.spec, uplink_.id, !stretched_.empty()};
+  }
+
  private:
+  friend class RoutePlanner;
+
+  void add_node(const std::string& name, const std::shared_ptr<const NodeSpec>& spec) {
+    node_ = {spec, {}, {}};
+    current_ = &node_.part;
+    if (spec->name == planner_.node_name_)
+      add_own_cidrs(*spec);
+    else if (plan_.routing.tunnel)
+      add_other_node(*spec);
+    changed_.emplace_back(name, std::exchange(node_, {}));
+  }
+
+  // Its own address needs no route: it is on the link, or behind the gateway.
+  void add_other_node(const NodeSpec& node) {
+    std::optional<NextHopId> v4, v6;
+    for (const Prefix& cidr : node.pod_cidrs) {
+      std::optional<NextHopId>& id = cidr.is_v4() ? v4 : v6;
+      if (!id) id = add_way(node, cidr.is_v4(), v4);
+      if (id) add_route(planner_.overlay_.network, cidr, *id);
+    }
+    if (const IpAddress* vtep = stretched_.empty() ? nullptr : ways_.tunnel_end(node)) add_peer(node, *vtep);
+  }
+
+  // Bridged frames to a node: one next hop for all stretched networks.
+  void add_peer(const NodeSpec& node, const IpAddress& vtep) {
+    PlannedHop planned = tunnel_hop("bridged " + node.name, vtep, {});
+    planned.tunnel->inner_macs.reset();
+    node_.peer = {keep(planned), node.vteps};
+  }
+
   std::optional<NextHopId> static_hop(const StaticRoute& route) {
     if (!route.via) return add_nobody();
     if (const auto pod = pods_.find({route.network, *route.via}); pod != pods_.end()) return pod->second;
-    if (route.network == planner_.overlay_.network && is_on_link(*route.via))
+    if (route.network == planner_.overlay_.network && ways_.is_on_link(*route.via))
       return add_neighbour(*route.via);
     return std::nullopt;
   }
 
-  // What was there first stays: pods before the host's addresses before nodes.
   void add_route(const std::string& network, const Prefix& prefix, NextHopId id) {
-    routes_[network].try_emplace(prefix, id);
+    if (current_ == &first_) taken_.insert({network, prefix});
+    current_->routes[network].push_back({prefix, id});
   }
 
-  NextHopId add_hop(const std::string& name, NextHop::Kind kind, PortId port, Fid fid, uint16_t mtu,
-                    const MacAddress& destination, const MacAddress& source) {
-    PlannedHop planned{.id = planner_.id_of(name), .hop = {}, .via = {}, .tunnel = {}};
+  PlannedHop planned_hop(const std::string& name, NextHop::Kind kind, PortId port, Fid fid, uint16_t mtu,
+                         const MacAddress& destination, const MacAddress& source) {
+    PlannedHop planned{.id = planner_.numbers_.take(name), .hop = {}, .via = {}, .tunnel = {}};
+    current_->names.push_back(name);
     planned.hop.kind = kind;
     planned.hop.port = port;
     planned.hop.fid = fid;
     planned.hop.mtu = mtu;
     std::copy_n(destination.bytes.begin(), 6, planned.hop.macs.begin());
     std::copy_n(source.bytes.begin(), 6, planned.hop.macs.begin() + 6);
-    plan_.hops.push_back(planned);
+    return planned;
+  }
+  NextHopId keep(const PlannedHop& planned) {
+    current_->hops.push_back(planner_.numbers_.shared(planned));
     return planned.id;
+  }
+  NextHopId add_hop(const std::string& name, NextHop::Kind kind, PortId port, Fid fid, uint16_t mtu,
+                    const MacAddress& destination, const MacAddress& source) {
+    return keep(planned_hop(name, kind, port, fid, mtu, destination, source));
   }
 
   // A pod address of this node that no port has.
@@ -158,42 +250,44 @@ class RoutePlanner::Draft {
     for (const Prefix& cidr : node.pod_cidrs) add_route(planner_.overlay_.network, cidr, add_nobody());
   }
   NextHopId add_nobody() {
-    if (!nobody_)
-      nobody_ = add_hop("nobody", NextHop::Kind::Unreachable, kNoPort, kNoFid, UINT16_MAX, {}, {});
-    return *nobody_;
-  }
-
-  bool is_on_link(const IpAddress& ip) const {
-    if (uplink_.spec == nullptr) return false;
-    const auto& own = uplink_.spec->underlay;
-    return std::any_of(own.begin(), own.end(),
-                       [&](const PrefixedAddress& address) { return address.prefix().contains(ip); });
+    return add_hop("nobody", NextHop::Kind::Unreachable, kNoPort, kNoFid, UINT16_MAX, {}, {});
   }
 
   NextHopId add_neighbour(const IpAddress& ip) {
-    const std::string name = "underlay " + ip.to_string();
-    if (const auto known = neighbours_.find(ip); known != neighbours_.end()) return known->second;
-    const NextHopId id =
-        add_hop(name, NextHop::Kind::Underlay, uplink_.id, fids_.get(uplink_.spec->network, 0),
-                uplink_.spec->mtu, {}, plan_.uplink.mac);
-    plan_.hops.back().via = neighbour_of(ip);
-    neighbours_[ip] = id;
-    return id;
+    PlannedHop planned = planned_hop("underlay " + ip.to_string(), NextHop::Kind::Underlay, uplink_.id,
+                                     plan_.uplink.fid, uplink_.spec->mtu, {}, plan_.uplink.mac);
+    planned.via = ways_.neighbour_of(ip);
+    return keep(planned);
+  }
+
+  // To a node's pods of one family; nullopt: there is no way.
+  std::optional<NextHopId> add_way(const NodeSpec& node, bool is_v4, const std::optional<NextHopId>& v4) {
+    const Way way = ways_.to(node, is_v4);
+    if (way.kind == Way::Kind::None) return std::nullopt;
+    if (way.kind == Way::Kind::Direct) return add_neighbour(way.vtep);
+    // Dual-stack Flannel has a device of its own for IPv6.
+    if (!is_v4 && node.vtep_mac_v6)
+      return add_tunnel("node " + node.name + " v6", way.vtep, node.vtep_mac_v6);
+    const bool is_shared = v4 && ways_.to(node, true).kind == Way::Kind::Tunnel;
+    return is_shared ? *v4 : add_tunnel("node " + node.name, way.vtep, node.vtep_mac);
   }
 
   NextHopId add_tunnel(const std::string& name, const IpAddress& vtep,
                        const std::optional<MacAddress>& vtep_mac) {
+    return keep(tunnel_hop(name, vtep, vtep_mac));
+  }
+  PlannedHop tunnel_hop(const std::string& name, const IpAddress& vtep,
+                        const std::optional<MacAddress>& vtep_mac) {
     const OverlayOptions& overlay = planner_.overlay_;
     const uint16_t overhead = net::tunnel_overhead(overlay.encapsulation, vtep.is_v4());
-    const NextHopId id = add_hop(name, NextHop::Kind::Tunnel, uplink_.id, fids_.get(uplink_.spec->network, 0),
-                                 mtu_in_tunnel(uplink_.spec->mtu, overhead), {}, plan_.uplink.mac);
-    PlannedHop& planned = plan_.hops.back();
-    planned.via = neighbour_of(vtep);
+    PlannedHop planned = planned_hop(name, NextHop::Kind::Tunnel, uplink_.id, plan_.uplink.fid,
+                                     mtu_in_tunnel(uplink_.spec->mtu, overhead), {}, plan_.uplink.mac);
+    planned.via = ways_.neighbour_of(vtep);
     planned.tunnel = TunnelSpec{
         .encapsulation = overlay.encapsulation,
         .outer_source_mac = plan_.uplink.mac,
         .outer_destination_mac = {},
-        .outer_source = own_vtep(vtep),
+        .outer_source = ways_.own(vtep.is_v4())->ip,
         .outer_destination = vtep,
         .udp_port = overlay.port(),
         .vni = overlay.vni,
@@ -202,35 +296,16 @@ class RoutePlanner::Draft {
         .dont_fragment = overlay.dont_fragment,
         .inner_macs = TunnelSpec::InnerMacs{.source = plan_.routing.tunnel->vtep_mac,
                                             .destination = vtep_mac.value_or(derived_vtep_mac(vtep))}};
-    return id;
+    return planned;
   }
 
-  // Bridged frames to a node: one next hop for all stretched networks.
-  void add_peer(const NodeSpec& node, const IpAddress& vtep) {
-    const NextHopId id = add_tunnel("bridged " + node.name, vtep, {});
-    plan_.hops.back().tunnel->inner_macs.reset();
-    plan_.routing.tunnel->peers.push_back({id, node.vteps});
+  // Uplink and host are in one VLAN.
+  static uint16_t only_vlan(const PortSpec& port) {
+    uint16_t only = 0;
+    for_each_vlan(port.vlan, [&](uint16_t vlan) { only = vlan; });
+    return only;
   }
-
-  bool has_family(const IpAddress& ip) const {
-    return ip.is_v4() ? plan_.uplink.v4.has_value() : plan_.uplink.v6.has_value();
-  }
-  const IpAddress* reachable_vtep(const NodeSpec& node) const {
-    for (const IpAddress& ip : node.vteps)
-      if (has_family(ip)) return &ip;
-    return nullptr;
-  }
-  IpAddress own_vtep(const IpAddress& like) const {
-    return like.is_v4() ? IpAddress(*plan_.uplink.v4) : IpAddress(*plan_.uplink.v6);
-  }
-
-  // Itself when it is on the link, else the gateway.
-  IpAddress neighbour_of(const IpAddress& ip) const {
-    if (is_on_link(ip)) return ip;
-    for (const IpAddress& gateway : uplink_.spec->underlay_gateways)
-      if (gateway.is_v4() == ip.is_v4()) return gateway;
-    return ip;
-  }
+  Fid fid_of(const PortSpec& port) { return fids_.get(port.network, only_vlan(port)); }
 
   void describe_tunnels() {
     const OverlayOptions& overlay = planner_.overlay_;
@@ -241,6 +316,7 @@ class RoutePlanner::Draft {
     tunnel.network = overlay.network;
     tunnel.underlay = uplink_.spec->network;
     tunnel.stretched = stretched_;
+    tunnel.underlay_vlan = only_vlan(*uplink_.spec);
     tunnel.uplink_mac = plan_.uplink.mac;
     for (const PrefixedAddress& address : uplink_.spec->underlay) tunnel.own_vteps.push_back(address.ip);
     const IpAddress& first = plan_.uplink.v4 ? IpAddress(*plan_.uplink.v4) : IpAddress(*plan_.uplink.v6);
@@ -252,67 +328,122 @@ class RoutePlanner::Draft {
   FidMap& fids_;
   Plan plan_;
   RoutedPort uplink_, host_;
-  std::map<IpAddress, NextHopId> neighbours_;
-  std::map<std::pair<std::string, IpAddress>, NextHopId> pods_;  // by network and address
-  std::optional<NextHopId> nobody_;
-  std::map<std::string, std::set<Prefix>> statics_;            // by network
-  std::map<std::string, std::map<Prefix, NextHopId>> routes_;  // by network
+  Ways ways_{nullptr, planner_.overlay_};
+  Part first_, last_;
+  NodePart node_;  // on its way
+  Part* current_ = &first_;
+  std::set<std::pair<std::string, Prefix>> taken_;                        // by network, of the first part
+  std::map<std::pair<std::string, IpAddress>, NextHopId> pods_;           // by network and address
+  std::map<std::string, std::set<Prefix>> statics_;                       // by network
+  std::vector<std::pair<std::string, std::optional<NodePart>>> changed_;  // nullopt: gone
 };
 
 RoutePlanner::Plan RoutePlanner::plan(const std::vector<RoutedPort>& ports, const Nodes& nodes,
                                       const StaticRoutes& statics, const Networks& stretched, FidMap& fids) {
-  for (auto& [name, id] : ids_) id.second = false;
+  numbers_.recycle();
   Draft draft(*this, stretched, fids);
   draft.find_underlay(ports);
   draft.add_pods(ports);
   draft.add_gateway();
   draft.add_own_addresses();
   for (const auto& [name, route] : statics) draft.add_static(route);
-  for (const auto& [name, node] : nodes) draft.add_node(*node);
+  draft.add_nodes(nodes);
+  draft.add_link();
   draft.add_default();
-  Plan plan = draft.finish();
-  forget_unused();
-  return plan;
+  adopt(draft);
+  return draft.finish();
 }
 
 std::vector<RoutePlanner::Listed> RoutePlanner::list(const std::string& network, size_t limit) const {
-  std::map<NextHopId, const std::string*> names;
-  for (const auto& [name, id] : ids_) names[id.first] = &name;
+  const auto names = numbers_.names();
   std::vector<Listed> listed;
   for (const auto& [of, table] : tables_) {
     if (!network.empty() && network != of) continue;
     for (const Route& route : table.routes) {
       if (listed.size() == limit) return listed;
-      listed.push_back({of, route.prefix, *names.at(route.value), table.statics.contains(route.prefix)});
+      listed.push_back({of, route.prefix, names.at(route.value), table.statics.contains(route.prefix)});
     }
   }
   return listed;
 }
 
-NextHopId RoutePlanner::id_of(const std::string& name) {
-  const auto [entry, is_new] = ids_.try_emplace(name, 0, true);
-  entry->second.second = true;
-  if (!is_new) return entry->second.first;
-  if (free_ids_.empty() && next_id_ == kMaxNextHops) {
-    ids_.erase(entry);
-    throw Error("", fmt::format("more than {} next hops: pods' networks, nodes and gateways", kMaxNextHops));
+// Nothing fails any more.
+void RoutePlanner::adopt(Draft& draft) {
+  context_ = draft.context();
+  std::swap(first_, draft.first_);
+  std::swap(last_, draft.last_);
+  const bool are_many = draft.changed_.size() * 16 > nodes_.size();
+  for (auto& [name, node] : draft.changed_) {
+    NodePart& known = nodes_[name];
+    if (!are_many) move_routes(known.part, node ? &node->part : nullptr);
+    if (node) std::swap(known, *node);
+    if (!node) {
+      give_back(known.part);
+      nodes_.erase(name);
+    }
   }
-  if (free_ids_.empty()) {
-    entry->second.first = next_id_++;
-  } else {
-    entry->second.first = free_ids_.back();
-    free_ids_.pop_back();
-  }
-  return entry->second.first;
+  if (are_many) sort_routes();
 }
 
-// Numbers are given out again only by a later plan, when no revision in use names them for something else.
-void RoutePlanner::forget_unused() {
-  std::erase_if(ids_, [&](const auto& entry) {
-    if (entry.second.second) return false;
-    free_ids_.push_back(entry.second.first);
-    return true;
-  });
+void RoutePlanner::give_back(const Part& part) {
+  for (const std::string& name : part.names) numbers_.give_back(name);
+}
+
+namespace {
+
+bool is_before(const Route& a, const Route& b) {
+  return a.prefix < b.prefix;
+}
+
+}  // namespace
+
+const std::vector<Route>& RoutePlanner::routes_of(const Part& part) const {
+  static const std::vector<Route> kNone;
+  const auto found = part.routes.find(overlay_.network);
+  return found == part.routes.end() ? kNone : found->second;
+}
+
+void RoutePlanner::move_routes(const Part& from, const Part* to) {
+  for (const Route& route : routes_of(from)) {
+    const auto [begin, end] = std::equal_range(node_routes_.begin(), node_routes_.end(), route, is_before);
+    const auto same = std::find_if(begin, end, [&](const Route& r) { return r.value == route.value; });
+    if (same != end) node_routes_.erase(same);
+  }
+  if (to == nullptr) return;
+  for (const Route& route : routes_of(*to))
+    node_routes_.insert(std::upper_bound(node_routes_.begin(), node_routes_.end(), route, is_before), route);
+}
+
+void RoutePlanner::sort_routes() {
+  node_routes_.clear();
+  for (const auto& [name, node] : nodes_) {
+    const auto& routes = routes_of(node.part);
+    node_routes_.insert(node_routes_.end(), routes.begin(), routes.end());
+  }
+  std::stable_sort(node_routes_.begin(), node_routes_.end(), is_before);
+}
+
+// What was there first stays: pods before the host's addresses before nodes before the link.
+std::map<std::string, std::vector<Route>> RoutePlanner::all_routes() const {
+  std::map<std::string, std::vector<Route>> all = first_.routes;
+  if (!node_routes_.empty() || !routes_of(last_).empty()) all[overlay_.network];
+  for (auto& [network, routes] : all) {
+    std::stable_sort(routes.begin(), routes.end(), is_before);
+    if (network == overlay_.network) {
+      std::vector<Route> more = routes_of(last_);
+      std::stable_sort(more.begin(), more.end(), is_before);
+      for (const std::vector<Route>* next : {&node_routes_, static_cast<const std::vector<Route>*>(&more)}) {
+        std::vector<Route> merged;
+        merged.reserve(routes.size() + next->size());
+        std::merge(routes.begin(), routes.end(), next->begin(), next->end(), std::back_inserter(merged),
+                   is_before);
+        routes = std::move(merged);
+      }
+    }
+    const auto is_same = [](const Route& a, const Route& b) { return a.prefix == b.prefix; };
+    routes.erase(std::unique(routes.begin(), routes.end(), is_same), routes.end());
+  }
+  return all;
 }
 
 std::shared_ptr<const Lpm> RoutePlanner::compiled(const std::string& network, std::vector<Route> routes) {

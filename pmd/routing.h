@@ -11,11 +11,12 @@
 #include <string>
 #include <vector>
 
+#include "pmd/hop_numbers.h"
 #include "pmd/port_spec.h"
 #include "pmd/static_route.h"
 #include "pmd/underlay.h"
+#include "pmd/ways.h"
 #include "switch/lpm.h"
-#include "switch/net/tunnel.h"
 #include "switch/node.h"
 #include "switch/snapshot.h"
 
@@ -24,19 +25,6 @@ namespace podswitch {
 using Nodes = std::map<std::string, std::shared_ptr<const NodeSpec>>;  // by name
 
 using Networks = std::map<std::string, uint32_t>;  // those stretched over nodes, and the VNI of each
-
-struct OverlayOptions {
-  net::Encapsulation encapsulation = net::Encapsulation::Vxlan;
-  uint16_t udp_port = 0;  // 0: IANA's
-  uint16_t port() const {
-    if (udp_port != 0) return udp_port;
-    return encapsulation == net::Encapsulation::Vxlan ? net::kVxlanPort : net::kGenevePort;
-  }
-  uint32_t vni = 1;
-  std::string network = "default";
-  DontFragment dont_fragment = DontFragment::Set;
-  std::optional<MacAddress> vtep_mac;  // derived from the VTEP's address when not given
-};
 
 // A port as routing sees it.
 struct RoutedPort {
@@ -55,7 +43,7 @@ class RoutePlanner {
   struct Plan {
     Routing routing;  // but for the next-hop table
     Underlay::Uplink uplink;
-    std::vector<PlannedHop> hops;
+    PlannedHops hops;
   };
   // Throws Error when there are more next hops than the table has places.
   Plan plan(const std::vector<RoutedPort>& ports, const Nodes& nodes, const StaticRoutes& statics,
@@ -71,23 +59,47 @@ class RoutePlanner {
   std::vector<Listed> list(const std::string& network, size_t limit) const;
 
  private:
+  // What some part of the desired state makes: next hops and routes of networks.
+  struct Part {
+    std::vector<std::string> names;  // of the next hops' numbers, which it uses
+    PlannedHops hops;
+    std::map<std::string, std::vector<Route>> routes;  // by network; in the order of their making
+  };
+  struct NodePart {
+    std::shared_ptr<const NodeSpec> spec;
+    Part part;
+    std::optional<Routing::Tunnel::Peer> peer;  // takes part in the stretched networks
+  };
+  // All that a node's part depends on but the node.
+  struct Context {
+    std::optional<PortSpec> uplink;
+    PortId uplink_id = kNoPort;
+    bool has_stretched = false;  // networks
+    friend bool operator==(const Context&, const Context&) = default;
+  };
   struct Table {
     std::vector<Route> routes;  // sorted
     std::set<Prefix> statics;   // those of them that an operator asked for
     std::shared_ptr<const Lpm> lpm;
   };
   class Draft;
-  NextHopId id_of(const std::string& name);
   std::shared_ptr<const Lpm> compiled(const std::string& network, std::vector<Route> routes);
-  void forget_unused();
+  void adopt(Draft& draft);
+  const std::vector<Route>& routes_of(const Part& part) const;  // of the overlay's network
+  void move_routes(const Part& from, const Part* to);
+  void sort_routes();
+  std::map<std::string, std::vector<Route>> all_routes() const;
+  void give_back(const Part& part);
 
   const std::string node_name_;
   const OverlayOptions overlay_;
   const Gateway gateway_;
-  std::map<std::string, std::pair<NextHopId, bool>> ids_;  // of next hops by name; used by the last plan
-  std::vector<NextHopId> free_ids_;
-  NextHopId next_id_ = 0;
-  std::map<std::string, Table> tables_;  // by network; compiled anew only when their routes change
+  HopNumbers numbers_;
+  Context context_;
+  Part first_, last_;                      // what comes before the nodes' routes and after
+  std::map<std::string, NodePart> nodes_;  // by name; made anew only when the node changes
+  std::vector<Route> node_routes_;         // of all of them, sorted
+  std::map<std::string, Table> tables_;    // by network; compiled anew only when their routes change
 };
 
 }  // namespace podswitch

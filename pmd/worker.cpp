@@ -23,6 +23,7 @@ Worker::Worker(const Setup& setup)
       learned_(std::make_unique<LearnRing>()),
       heard_(std::make_unique<HeardRing>()),
       claimed_(std::make_unique<ClaimRing>()),
+      wanted_(std::make_unique<WantedRing>()),
       injected_(std::make_unique<InjectRing>()),
       transmitter_(setup.pool, *counters_, local_.ip_ids),
       spin_cycles_(rte_get_tsc_hz() / 1'000'000 * kSpinMicroseconds) {
@@ -35,6 +36,8 @@ Worker::Worker(const Setup& setup)
   local_.ip_ids = IpIds(setup_.ip_ids);
   local_.neighbours = &setup_.neighbours;
   local_.claimed = claimed_.get();
+  local_.link_hosts = &setup_.link_hosts;
+  local_.wanted = wanted_.get();
   if (setup_.mesh == nullptr) return;
   setup_.mesh->join(setup_.index, figures_.busy_cycles, sleeper_);
   spread_ = std::make_unique<Spread>(*setup_.mesh, setup_.index);

@@ -38,6 +38,7 @@ class Worker {
     Fdb& fdb;
     const RemoteFdb& remote_fdb;
     const NeighbourTable& neighbours;  // behind tunnels
+    const NeighbourTable& link_hosts;
     rte_mempool& pool;
     const std::atomic<uint32_t>& clock_seconds;
     FragmentTable& fragments;
@@ -64,6 +65,7 @@ class Worker {
   LearnRing& learned() { return *learned_; }  // housekeeping thread pops
   HeardRing& heard() { return *heard_; }      // housekeeping thread pops
   ClaimRing& claimed() { return *claimed_; }  // housekeeping thread pops
+  WantedRing& wanted() { return *wanted_; }   // housekeeping thread pops
   // Housekeeping thread: has the worker send a packet that the switch itself made; frees it when too many
   // wait.
   void inject(PortId port, rte_mbuf* packet);
@@ -85,6 +87,7 @@ class Worker {
   std::unique_ptr<LearnRing> learned_;
   std::unique_ptr<HeardRing> heard_;
   std::unique_ptr<ClaimRing> claimed_;
+  std::unique_ptr<WantedRing> wanted_;
   struct Injected {
     rte_mbuf* packet;
     PortId port;

@@ -28,6 +28,7 @@ struct TunnelSpec {
   struct InnerMacs {
     MacAddress source;
     MacAddress destination;
+    friend bool operator==(const InnerMacs&, const InnerMacs&) = default;
   };
 
   net::Encapsulation encapsulation = net::Encapsulation::Vxlan;
@@ -47,6 +48,7 @@ struct TunnelSpec {
   // Routed mode: the frame's own layer 2 header, tags included, is replaced by one with these MACs. Absent:
   // bridged, the frame is carried as it is.
   std::optional<InnerMacs> inner_macs;
+  friend bool operator==(const TunnelSpec&, const TunnelSpec&) = default;
 };
 
 // What differs from packet to packet.

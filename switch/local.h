@@ -27,10 +27,12 @@ struct LearnEvent {
 };
 using LearnRing = SpscRing<LearnEvent, 8192>;
 
-// "This address of the underlay has that MAC": posted by a worker, read by the housekeeping thread.
+// "This address of the underlay has that MAC", or "no more than so many bytes fit on the way to it": posted
+// by a worker, read by the housekeeping thread.
 struct HeardEvent {
   IpAddress ip;
   MacAddress mac;
+  uint16_t path_mtu = 0;  // 0: it is about the MAC
 };
 using HeardRing = SpscRing<HeardEvent, 1024>;
 
@@ -42,6 +44,11 @@ struct ClaimEvent {
   MacAddress mac;
 };
 using ClaimRing = SpscRing<ClaimEvent, 1024>;
+// "Who has this address of the underlay's link?": posted by a worker; the answer goes into the table.
+using WantedRing = SpscRing<IpAddress, 256>;
+// For those who have packets for such addresses: who scans the link does not take the others' share.
+inline constexpr IcmpLimiter::Options kWantedLimits{
+    .rate = 1000, .burst = 200, .destination_rate = 100, .destination_burst = 20};
 
 class Spreader;
 class FragmentTable;
@@ -67,6 +74,9 @@ struct Local {
   Counter fragments_evicted;                   // datagrams that pushed another out of it
   Counter fragments_busy;                      // datagrams not noted in it
   IpIds ip_ids;
+  const NeighbourTable* link_hosts = nullptr;  // of the underlay
+  WantedRing* wanted = nullptr;
+  IcmpLimiter wanted_limiter{kWantedLimits, rte_get_tsc_hz()};
   Counter learn_queue_full;  // events lost: the packet floods, and its next one posts again
 
   // Posts an event, unless it was posted not long ago.

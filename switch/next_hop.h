@@ -21,22 +21,30 @@ inline constexpr NextHopId kNoNextHop = kMaxNextHops;
 
 struct NextHop {
   enum class Kind : uint8_t {
-    None,         // nobody's number: what names it is about to go
-    Unreachable,  // the route says that there is nobody
-    Self,         // the gateway: nothing listens there
-    Pod,          // a port of this node
-    Host,         // the node's own stack
-    Underlay,     // out of the uplink as it is
-    Tunnel,       // encapsulated, then out of the uplink
-    Unresolved,   // Underlay or Tunnel, and the underlay's MAC is not known
+    None,                // nobody's number: what names it is about to go
+    Unreachable,         // the route says that there is nobody
+    Self,                // the gateway: nothing listens there
+    Pod,                 // a port of this node
+    Host,                // the node's own stack
+    Underlay,            // out of the uplink as it is
+    Tunnel,              // encapsulated, then out of the uplink
+    Link,                // to the packet's destination itself, on the uplink's own link
+    Unresolved,          // Tunnel, and the underlay's MAC is not known
+    UnderlayUnresolved,  // Underlay, and its MAC is not known
   };
   Kind kind = Kind::None;
   PortId port = kNoPort;
   Fid fid = kNoFid;                // at the egress port
   uint16_t mtu = 0;                // bytes of layer 3 that fit, encapsulation taken off
-  std::array<uint8_t, 12> macs{};  // destination and source, for all but Tunnel
+  std::array<uint8_t, 12> macs{};  // destination and source, for all but Tunnel; Link: the source
   TunnelTemplate tunnel{};         // Tunnel
 };
+
+// Without a tunnel, or so once a MAC is known.
+inline bool is_direct(NextHop::Kind kind) noexcept {
+  using Kind = NextHop::Kind;
+  return kind == Kind::Underlay || kind == Kind::UnderlayUnresolved || kind == Kind::Link;
+}
 
 class NextHopTable {
  public:

@@ -135,7 +135,7 @@ void add_tunnel(Snapshot& snapshot, const Routing::Tunnel& tunnel, FidMap& fids)
   view.udp_port = tunnel.udp_port;
   view.vni = tunnel.vni;
   view.fid = fids.get(tunnel.network, 0);
-  view.underlay = fids.get(tunnel.underlay, 0);
+  view.underlay = fids.get(tunnel.underlay, tunnel.underlay_vlan);
   view.vtep_mac = tunnel.vtep_mac.as_u64();
   view.uplink_mac = tunnel.uplink_mac.as_u64();
   view.own_vteps = addresses_under(view.underlay, tunnel.own_vteps);

@@ -217,8 +217,9 @@ struct Routing {
     uint16_t udp_port = 0;
     uint32_t vni = 0;
     MacAddress vtep_mac, uplink_mac;
-    std::string network;   // that the VNI stands for
-    std::string underlay;  // the network of the uplink
+    std::string network;         // that the VNI stands for
+    std::string underlay;        // the network of the uplink
+    uint16_t underlay_vlan = 0;  // 0: its frames come untagged
     std::vector<IpAddress> own_vteps, vteps;
     std::map<std::string, uint32_t> stretched;  // networks, and the VNI of each
     struct Peer {

@@ -14,10 +14,48 @@ namespace {
 
 using Json = nlohmann::json;
 
-Json describe(const Controller& controller, const ClusterNode& node) {
-  Json row{{"vtep-mac", nullptr}, {"vtep-mac-v6", nullptr}, {"vni", nullptr}};
+using NodeWays = std::map<std::string, std::vector<NodeWay>>;
+
+std::string reason_of(const NodeWay& way) {
+  if (way.way.kind == Way::Kind::None) return std::string(way.way.reason);
+  return way.mac ? "" : fmt::format("{} does not answer in the underlay", way.way.via.to_string());
+}
+
+void add_once(std::vector<std::string>& list, std::string_view text) {
+  if (!text.empty() && std::find(list.begin(), list.end(), text) == list.end()) list.emplace_back(text);
+}
+
+// What the ways to IPv4 and IPv6 pods have in common is said once.
+void describe_ways(const std::vector<NodeWay>& ways, Json& row) {
+  std::vector<std::string> kinds, vias, macs, reasons;
+  uint16_t mtu = 0;
+  for (const NodeWay& way : ways) {
+    add_once(kinds, to_string(way.way.kind));
+    add_once(reasons, reason_of(way));
+    if (way.way.kind == Way::Kind::None) continue;
+    add_once(vias, way.way.via.to_string());
+    if (way.mac) add_once(macs, way.mac->to_string());
+    mtu = mtu == 0 ? way.way.mtu : std::min(mtu, way.way.mtu);
+    if (way.path_mtu) row["path-mtu"] = *way.path_mtu;
+  }
+  const auto say = [&](const char* key, const std::vector<std::string>& list) {
+    if (!list.empty()) row[key] = fmt::format("{}", fmt::join(list, ", "));
+  };
+  say("way", kinds);
+  say("via", vias);
+  say("via-mac", macs);
+  say("unreachable", reasons);
+  if (mtu != 0) row["mtu"] = mtu;
+}
+
+Json describe(const Controller& controller, const NodeWays& ways, const ClusterNode& node) {
+  Json row;
+  for (const char* key :
+       {"vtep-mac", "vtep-mac-v6", "vni", "way", "via", "via-mac", "mtu", "path-mtu", "unreachable"})
+    row[key] = nullptr;
   row.update(to_json(node));
   row["role"] = controller.is_own(node.spec.name) ? "own" : "remote";
+  if (const auto known = ways.find(node.spec.name); known != ways.end()) describe_ways(known->second, row);
   return row;
 }
 
@@ -61,14 +99,16 @@ Answer DaemonCommands::node_del(const Call& call) {
 
 Answer DaemonCommands::node_list(const Call&) {
   Json rows = Json::array();
-  for (const auto& [name, node] : controller_.nodes()) rows.push_back(describe(controller_, *node));
+  const NodeWays ways = controller_.engine().node_ways();
+  for (const auto& [name, node] : controller_.nodes()) rows.push_back(describe(controller_, ways, *node));
   return answer(std::move(rows));
 }
 
 Answer DaemonCommands::node_show(const Call& call) {
   const std::string name = call.text("name");
   const auto found = controller_.nodes().find(name);
-  if (found != controller_.nodes().end()) return answer(describe(controller_, *found->second));
+  if (found != controller_.nodes().end())
+    return answer(describe(controller_, controller_.engine().node_ways(), *found->second));
   std::vector<std::string_view> known;
   for (const auto& [other, node] : controller_.nodes()) known.push_back(other);
   throw Error("name", fmt::format("no node '{}'{}", name, suggestion(name, known)));

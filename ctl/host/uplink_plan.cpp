@@ -193,10 +193,7 @@ nlohmann::json uplink_port(const UplinkPlan& plan) {
     port["device"] = plan.device;
   else
     port["ifname"] = state.nic;
-  if (state.vlan != 0) {
-    port["trunk"] = fmt::format("{}", state.vlan);
-    return port;
-  }
+  if (state.vlan != 0) port["trunk"] = fmt::format("{}", state.vlan);
   port["role"] = "uplink";
   port["mac"] = state.mac.to_string();
   describe_underlay(state.belongings, port);
@@ -212,10 +209,8 @@ nlohmann::json host_port(const UplinkState& state) {
                       {"mtu", fmt::format("{}", state.mtu)},
                       {"queues", fmt::format("{}", state.queues)},
                       {"allow-spoofing", "true"}};
-  if (state.vlan != 0)
-    port["vlan"] = fmt::format("{}", state.vlan);
-  else
-    port["role"] = "host";
+  if (state.vlan != 0) port["vlan"] = fmt::format("{}", state.vlan);
+  port["role"] = "host";
   return port;
 }
 

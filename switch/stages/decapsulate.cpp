@@ -43,7 +43,7 @@ void take_direct(const rte_mbuf& packet, PacketMeta& meta, const Snapshot& snaps
       meta.l3_offset != sizeof(net::EtherHeader) ||
       kind_of<End::Destination>(packet, meta, view.fid, snapshot) != Kind::Pod)
     return;
-  if (kind_of<End::Source>(packet, meta, view.fid, snapshot) != Kind::Underlay)
+  if (!is_direct(kind_of<End::Source>(packet, meta, view.fid, snapshot)))
     return meta.drop(DropReason::TunnelSource);
   meta.fid = view.fid;
   meta.verdict = Verdict::Route;

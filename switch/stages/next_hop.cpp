@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "switch/stages/next_hop.h"
 
+#include <rte_cycles.h>
+
 #include <cstring>
 
 #include "switch/fragment_flow.h"
 #include "switch/net/headers.h"
+#include "switch/net/mbuf_view.h"
 #include "switch/offload.h"
 #include "switch/trim.h"
 
@@ -19,18 +22,46 @@ void encapsulate(const NextHop& hop, rte_mbuf& packet, PacketMeta& meta, uint32_
       .ip_id = hop.tunnel.needs_ip_id() ? ip_ids.take(segment_count(packet)) : uint16_t{0},
       .flow_hash = flow_hash};
   if (!hop.tunnel.encapsulate(packet, inner)) return meta.drop(DropReason::NoBuffer);
-  meta.forward(hop.port);
-}
-
-void send_plainly(const NextHop& hop, rte_mbuf& packet, PacketMeta& meta) noexcept {
-  if (hop.kind == NextHop::Kind::Unresolved || hop.port == kNoPort)
-    return meta.drop(DropReason::NextHopUnresolved);
-  std::memcpy(rte_pktmbuf_mtod(&packet, void*), hop.macs.data(), hop.macs.size());
   meta.fid = hop.fid;
   meta.forward(hop.port);
 }
 
+void send_plainly(const NextHop& hop, rte_mbuf& packet, PacketMeta& meta) noexcept {
+  using Kind = NextHop::Kind;
+  if (hop.kind == Kind::Unresolved || hop.kind == Kind::UnderlayUnresolved || hop.port == kNoPort)
+    return meta.drop(DropReason::NextHopUnresolved);
+  // Link: resolve() has written the destination.
+  const size_t first = hop.kind == NextHop::Kind::Link ? sizeof(MacAddress) : 0;
+  std::memcpy(rte_pktmbuf_mtod(&packet, char*) + first, hop.macs.data() + first, hop.macs.size() - first);
+  meta.fid = hop.fid;
+  meta.forward(hop.port);
+}
+
+template <typename Header>
+IpAddress destination_of(const rte_mbuf& packet, const PacketMeta& meta) noexcept {
+  return IpAddress(net::header_at<Header>(packet, meta.l3_offset)->destination);
+}
+template <typename Header>
+IpAddress source_of(const rte_mbuf& packet, const PacketMeta& meta) noexcept {
+  return IpAddress(net::header_at<Header>(packet, meta.l3_offset)->source);
+}
+
 }  // namespace
+
+bool resolve(const NextHop& hop, rte_mbuf& packet, PacketMeta& meta, Local& local) noexcept {
+  const bool is_v4 = meta.ether_type == net::kEtherTypeIpv4;
+  const IpAddress to =
+      is_v4 ? destination_of<net::Ipv4Header>(packet, meta) : destination_of<net::Ipv6Header>(packet, meta);
+  if (const auto mac = local.link_hosts->find(hop.fid, to)) {
+    std::memcpy(rte_pktmbuf_mtod(&packet, void*), mac->bytes.data(), mac->bytes.size());
+    return true;
+  }
+  const IpAddress from =
+      is_v4 ? source_of<net::Ipv4Header>(packet, meta) : source_of<net::Ipv6Header>(packet, meta);
+  if (local.wanted_limiter.allow(from, rte_rdtsc())) (void)local.wanted->push(to);
+  meta.drop(DropReason::NextHopUnresolved);
+  return false;
+}
 
 void hand_to(const NextHop& hop, rte_mbuf& packet, PacketMeta& meta, const net::L3& l3,
              Local& local) noexcept {

@@ -21,4 +21,8 @@ void hand_to(const NextHop& hop, rte_mbuf& packet, PacketMeta& meta, const net::
 void hand_piece_to(const NextHop& hop, rte_mbuf& piece, PacketMeta& meta, uint32_t flow_hash,
                    IpIds& ip_ids) noexcept;
 
+// Link: writes the destination's MAC into the Ethernet header, or drops the packet and says who is wanted;
+// then false.
+bool resolve(const NextHop& hop, rte_mbuf& packet, PacketMeta& meta, Local& local) noexcept;
+
 }  // namespace podswitch::stages

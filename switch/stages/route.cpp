@@ -84,6 +84,7 @@ class Router {
     if (hops_left(ip) <= 1) return fail(packet, meta, DropReason::TtlExpired, IcmpError::TimeExceeded);
     const NextHop* hop = hop_;
     if (hop == nullptr || !leads_on(*hop)) return refuse(packet, meta, hop);
+    if (hop->kind == NextHop::Kind::Link && !from_underlay_ && !resolve(*hop, packet, meta, local_)) return;
     if (!fits_hop(packet, l3, meta, hop->mtu)) [[unlikely]]
       return cut(packet, meta, l3, ip, *hop);
     (void)net::decrement_ttl(ip);  // seen to be above 1
@@ -95,7 +96,7 @@ class Router {
   static bool leads_on(const NextHop& hop) noexcept {
     using Kind = NextHop::Kind;
     return hop.kind == Kind::Pod || hop.kind == Kind::Host || hop.kind == Kind::Underlay ||
-           hop.kind == Kind::Tunnel;
+           hop.kind == Kind::Tunnel || hop.kind == Kind::Link;
   }
   void refuse(rte_mbuf& packet, PacketMeta& meta, const NextHop* hop) noexcept {
     if (hop == nullptr) return fail(packet, meta, DropReason::RouteNone, IcmpError::NetUnreachable);
@@ -162,6 +163,7 @@ class Router {
     const auto l3 = net::inspect_l3(packet, meta.ether_type, meta.l3_offset);
     const NextHop* hop = l3 ? hop_of_destination(packet, meta) : nullptr;
     if (hop == nullptr) return;
+    if (hop->kind == NextHop::Kind::Link && !resolve(*hop, packet, meta, local_)) return meta.drop(reason);
     (*local_.ports)[in_].reasons[static_cast<size_t>(reason)].add(1);
     hand_to(*hop, packet, meta, *l3, local_);
   }

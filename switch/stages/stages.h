@@ -19,7 +19,7 @@ void parse(Burst& burst, const Snapshot& snapshot, Local& local) noexcept;
 // where the VNI is a stretched network's.
 void decapsulate(Burst& burst, const Snapshot& snapshot, Local& local) noexcept;
 
-// Uplinks: posts who says to have which address in the underlay.
+// Uplinks: posts who says to have which address in the underlay, and what fits on the way to tunnel ends.
 void listen(Burst& burst, const Snapshot& snapshot, Local& local) noexcept;
 
 // Uplinks: takes out of the burst what other workers are to finish, and gives it to them.

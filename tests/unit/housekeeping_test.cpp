@@ -17,9 +17,9 @@ class HousekeepingTest : public testing::Test {
                                                            .port_limit = 5,
                                                            .aging_seconds = 300})
       : fdb_(options), publisher_(1) {
-    workers_.push_back(std::make_unique<Worker>(Worker::Setup{0, 0, IdlePolicy::Adaptive, publisher_, fdb_,
-                                                              remote_fdb_, neighbours_, test::packet_pool(),
-                                                              clock_, fragments_, ip_ids_}));
+    workers_.push_back(std::make_unique<Worker>(
+        Worker::Setup{0, 0, IdlePolicy::Adaptive, publisher_, fdb_, remote_fdb_, neighbours_, link_hosts_,
+                      test::packet_pool(), clock_, fragments_, ip_ids_}));
     housekeeping_ = std::make_unique<Housekeeping>(fdb_, remote_fdb_, neighbours_, options.aging_seconds,
                                                    workers_, clock_, underlay_, publisher_);
   }
@@ -41,8 +41,9 @@ class HousekeepingTest : public testing::Test {
   FragmentTable fragments_{{.capacity = 1}};
   std::atomic<uint32_t> ip_ids_{0};
   std::vector<std::unique_ptr<Worker>> workers_;
+  NeighbourTable link_hosts_{{.capacity = 1}};
   NextHopTable next_hops_;
-  Underlay underlay_{next_hops_, test::packet_pool(), [](PortId, rte_mbuf*) {}};
+  Underlay underlay_{next_hops_, link_hosts_, test::packet_pool(), [](PortId, rte_mbuf*) {}};
   std::unique_ptr<Housekeeping> housekeeping_;
 };
 

@@ -24,7 +24,7 @@ IpAddress ip(std::string_view text) {
 // A node of number 1 or 2: pods in 10.244.N.0/24 and fd00:244:N::/64, 192.0.2.N in the underlay.
 class Node {
  public:
-  explicit Node(int number, const OverlayOptions& overlay = {}, int vtep_family = 4)
+  explicit Node(int number, const OverlayOptions& overlay = {}, int vtep_family = 4, uint16_t vlan = 0)
       : planner_("n" + std::to_string(number), overlay, Gateway{mac(kGatewayMac), {}}) {
     const auto subnet = [](int n) { return std::to_string(n); };
     const std::string own_number = subnet(number);
@@ -42,6 +42,8 @@ class Node {
     const std::string mine =
         vtep_family == 4 ? "192.0.2." + own_number + "/24" : "2001:db8::" + own_number + "/64";
     uplink_.underlay = {*PrefixedAddress::parse(mine)};
+    if (vlan != 0) uplink_.vlan = {VlanMode::Trunk, 0, {vlan}};
+    if (vlan != 0) host_.vlan = {VlanMode::Access, vlan, {}};
     const int peer = 3 - number;
     const IpAddress peers = ip(vtep_family == 4 ? "192.0.2." + subnet(peer) : "2001:db8::" + subnet(peer));
     Nodes nodes;
@@ -51,19 +53,29 @@ class Node {
                  .vtep_mac = {},
                  .pod_cidrs = {*Prefix::parse("10.244." + subnet(peer) + ".0/24"),
                                *Prefix::parse("fd00:244:" + subnet(peer) + "::/64")}});
+    fids_.get("default", 0);  // numbers as the rig's
+    fids_.get("underlay", vlan);
     auto plan = planner_.plan({{kPod, &pod_}, {kUplink, &uplink_}, {kHost, &host_}}, nodes, {}, {}, fids_);
     underlay_.set(plan.uplink, plan.hops, 1);
     underlay_.heard(peers, mac(number == 1 ? kNicTwo : kNicOne), 1);
     plan.routing.next_hops = &table_;
     const std::vector<BridgePort> ports{
         {.id = kPod, .mac = pod_.mac, .ips = pod_.ips},
-        {.id = kUplink, .network = "underlay", .allow_spoofing = true, .is_uplink = true},
-        {.id = kHost, .network = "underlay", .mac = host_.mac}};
+        {.id = kUplink,
+         .network = "underlay",
+         .vlan = uplink_.vlan,
+         .allow_spoofing = true,
+         .is_uplink = true},
+        {.id = kHost, .network = "underlay", .vlan = host_.vlan, .mac = host_.mac}};
     rig_ = std::make_unique<Rig>(ports, Gateway{mac(kGatewayMac), {ip("10.244." + own_number + ".254")}},
                                  plan.routing);
   }
 
   Rig& rig() { return *rig_; }
+  void resolve(const IpAddress& host, const MacAddress& to) {
+    ASSERT_TRUE(rig_->snapshot().tunnel.enabled);
+    rig_->link_hosts().set(rig_->snapshot().tunnel.underlay, host, to, 1);
+  }
   Outcome send(PortId in, PacketPtr packet) { return rig_->send(in, std::move(packet)); }
   Outcome send(PortId in, const Packet& packet) { return rig_->send(in, packet); }
 
@@ -72,7 +84,9 @@ class Node {
   FidMap fids_;
   RoutePlanner planner_;
   NextHopTable table_;
-  Underlay underlay_{table_, packet_pool(), [](PortId, rte_mbuf* packet) { rte_pktmbuf_free(packet); }};
+  NeighbourTable link_hosts_{{.capacity = 100}};
+  Underlay underlay_{table_, link_hosts_, packet_pool(),
+                     [](PortId, rte_mbuf* packet) { rte_pktmbuf_free(packet); }};
   std::unique_ptr<Rig> rig_;
 };
 
@@ -166,6 +180,7 @@ TEST(Overlay, JudgesEachPacketOfABurstByItself) {
 
 TEST(Overlay, RoutesEachPacketOfABurstByItself) {
   Node one(1);
+  one.resolve(ip("192.0.2.2"), mac(kNicTwo));
   std::vector<PacketPtr> burst;
   const auto add = [&](std::string_view to, uint8_t ttl, size_t cut = 0) {
     burst.push_back(
@@ -235,6 +250,132 @@ TEST(Overlay, HearsNeighbours) {
   two.send(kPod,
            Packet().eth(kPodMac, "ff:ff:ff:ff:ff:ff").arp(1, kPodMac, "10.244.2.1", kZeroMac, "10.244.2.9"));
   EXPECT_TRUE(two.rig().heard().empty());
+}
+
+TEST(Overlay, SendsAsItIsInDirectMode) {
+  OverlayOptions overlay;
+  overlay.mode = OverlayMode::Auto;
+  Node one(1, overlay), two(2, overlay);
+  Outcome out = one.send(kPod, to_peer());
+  ASSERT_EQ(out.verdict(), "to 2");
+  EXPECT_EQ(text_of(*out.packet), text_of(Packet()
+                                              .eth(kNicOne, kNicTwo)
+                                              .ipv4("10.244.1.1", "10.244.2.1", {.ttl = 59})
+                                              .udp(1000, 53)
+                                              .payload(40)
+                                              .bytes()));
+  const Outcome in = two.send(kUplink, std::move(out.packet));
+  EXPECT_EQ(in.verdict(), "to 1");
+  EXPECT_EQ(text_of(*in.packet), text_of(at_peer().bytes()));
+  // IPv6 by a neighbour that is known by its IPv4 address.
+  Outcome out6 =
+      one.send(kPod, Packet().eth(kPodMac, kGatewayMac).ipv6("fd00:244:1::1", "fd00:244:2::1").udp(1, 2));
+  ASSERT_EQ(out6.verdict(), "to 2");
+  EXPECT_EQ(two.send(kUplink, std::move(out6.packet)).verdict(), "to 1");
+  // What a tunnelling node sends is taken, too.
+  Node tunnelling(1);
+  EXPECT_EQ(fate(two, in_tunnel(tunnelling)), "to 1");
+}
+
+TEST(Overlay, GoesByATaggedUplink) {
+  for (const auto mode : {OverlayMode::Tunnel, OverlayMode::Direct}) {
+    OverlayOptions overlay;
+    overlay.mode = mode;
+    Node one(1, overlay, 4, 100), two(2, overlay, 4, 100);
+    Outcome out = one.send(kPod, to_peer());
+    ASSERT_EQ(out.verdict(), "to 2");
+    const auto* tag = rte_pktmbuf_mtod_offset(out.packet.get(), const be16_t*, 12);
+    EXPECT_EQ(tag[0].host(), 0x8100);
+    EXPECT_EQ(tag[1].host() & 0xfff, 100);
+    const Outcome in = two.send(kUplink, std::move(out.packet));
+    EXPECT_EQ(in.verdict(), "to 1");
+    EXPECT_EQ(text_of(*in.packet), text_of(at_peer().bytes()));
+    EXPECT_EQ(fate(two, in_tunnel(one, 15, 101)), "vlan_not_allowed");
+    two.send(kUplink,
+             Packet().eth(kNicOne, kNicTwo).vlan(100).arp(2, kNicOne, "192.0.2.1", kNicTwo, "192.0.2.2"));
+    EXPECT_EQ(two.rig().heard().size(), 1u);
+  }
+}
+
+TEST(Overlay, AsksForHostsOnTheLink) {
+  Node one(1);
+  const auto to_host = [] {
+    return Packet().eth(kPodMac, kGatewayMac).ipv4("10.244.1.1", "192.0.2.77", {.ttl = 60}).udp(1, 2);
+  };
+  Outcome dropped = one.send(kPod, to_host());
+  provoked_reasons().insert(dropped.meta.reason);
+  EXPECT_EQ(dropped.verdict(), "next_hop_unresolved");
+  EXPECT_EQ(one.rig().wanted(), std::vector{ip("192.0.2.77")});
+  for (int i = 0; i < 1000; ++i) one.send(kPod, to_host());
+  EXPECT_LE(one.rig().wanted().size(), 50u) << "not every packet asks";
+  one.resolve(ip("192.0.2.77"), mac("02:00:00:00:00:77"));
+  const Outcome out = one.send(kPod, to_host());
+  EXPECT_EQ(out.verdict(), "to 2");
+  EXPECT_EQ(text_of(*out.packet), text_of(Packet()
+                                              .eth(kNicOne, "02:00:00:00:00:77")
+                                              .ipv4("10.244.1.1", "192.0.2.77", {.ttl = 59})
+                                              .udp(1, 2)
+                                              .bytes()));
+  const auto back = [](std::string_view to) {
+    return Packet().eth("02:00:00:00:00:77", kNicOne).ipv4("192.0.2.77", to).udp(2, 1).mbuf();
+  };
+  EXPECT_EQ(fate(one, back("10.244.1.1")), "to 1");
+  EXPECT_TRUE(one.rig().wanted().empty());
+}
+
+Bytes with_mtu(uint16_t mtu, const Bytes& quoted) {
+  Bytes bytes{0, 0, static_cast<uint8_t>(mtu >> 8), static_cast<uint8_t>(mtu)};
+  bytes.insert(bytes.end(), quoted.begin() + 14, quoted.end());
+  return bytes;
+}
+
+// A router between the nodes has a smaller link.
+PacketPtr too_big(std::string_view source, std::string_view destination, uint16_t mtu, uint16_t port = 4789) {
+  const Bytes quoted = Packet()
+                           .eth(kNicOne, kNicTwo)
+                           .ipv4(source, destination, {.fragment = 0x4000})
+                           .udp(50000, port)
+                           .payload(8)
+                           .bytes();
+  return Packet()
+      .eth(kNicTwo, kNicOne)
+      .ipv4("192.0.2.254", "192.0.2.1")
+      .icmp(3, 4)
+      .payload(with_mtu(mtu, quoted))
+      .mbuf();
+}
+
+TEST(Overlay, HearsWhatFitsOnTheWay) {
+  Node one(1);
+  EXPECT_EQ(fate(one, too_big("192.0.2.1", "192.0.2.2", 1400)), "to 3") << "it is the host's as well";
+  const auto heard = one.rig().heard();
+  ASSERT_EQ(heard.size(), 1u);
+  EXPECT_EQ(heard[0].ip, ip("192.0.2.2"));
+  EXPECT_EQ(heard[0].path_mtu, 1400);
+  fate(one, too_big("192.0.2.9", "192.0.2.2", 1400));       // not ours
+  fate(one, too_big("192.0.2.1", "192.0.2.9", 1400));       // to nobody we know
+  fate(one, too_big("192.0.2.1", "192.0.2.2", 1400, 443));  // no tunnel's
+  PacketPtr cut = too_big("192.0.2.1", "192.0.2.2", 1400);
+  rte_pktmbuf_trim(cut.get(), 20);  // ends within the quoted headers
+  auto* outer = rte_pktmbuf_mtod_offset(cut.get(), net::Ipv4Header*, 14);
+  outer->total_length = be16_t(static_cast<uint16_t>(cut->pkt_len - 14));
+  fate(one, std::move(cut));
+  EXPECT_TRUE(one.rig().heard().empty());
+}
+
+TEST(Overlay, HearsWhatFitsOnTheWayOfIpv6) {
+  Node one(1, {}, 6);
+  const Bytes quoted =
+      Packet().eth(kNicOne, kNicTwo).ipv6("2001:db8::1", "2001:db8::2").udp(50000, 4789).payload(8).bytes();
+  one.send(kUplink, Packet()
+                        .eth(kNicTwo, kNicOne)
+                        .ipv6("2001:db8::fe", "2001:db8::1")
+                        .icmpv6(2)
+                        .payload(with_mtu(1400, quoted)));
+  const auto heard = one.rig().heard();
+  ASSERT_EQ(heard.size(), 1u);
+  EXPECT_EQ(heard[0].ip, ip("2001:db8::2"));
+  EXPECT_EQ(heard[0].path_mtu, 1400);
 }
 
 TEST(Overlay, CopiesCongestionMarks) {

@@ -34,6 +34,8 @@ Rig::Rig(const std::vector<BridgePort>& ports, const Gateway& gateway, const Rou
   local_.heard = &heard_;
   local_.fragments = &fragments_;
   local_.ip_ids = IpIds(ip_ids_);
+  local_.link_hosts = &link_hosts_;
+  local_.wanted = &wanted_;
   local_.now_seconds = 1;
   for (const BridgePort& port : ports) {
     if (!port.mac) continue;
@@ -81,6 +83,12 @@ std::vector<HeardEvent> Rig::heard() {
   std::vector<HeardEvent> events;
   for (HeardEvent event; heard_.pop(event);) events.push_back(event);
   return events;
+}
+
+std::vector<IpAddress> Rig::wanted() {
+  std::vector<IpAddress> ips;
+  for (IpAddress ip; wanted_.pop(ip);) ips.push_back(ip);
+  return ips;
 }
 
 void Rig::apply_learned() {

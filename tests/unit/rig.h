@@ -45,9 +45,13 @@ class Rig {
   uint64_t counted(PortId port, DropReason reason) const;
   std::vector<HeardEvent> heard();  // since the last call
   const Local& local() const { return local_; }
+  std::vector<IpAddress> wanted();  // since the last call
+  NeighbourTable& link_hosts() { return link_hosts_; }
 
  private:
   FidMap fids_;
+  NeighbourTable link_hosts_{{.capacity = 100}};
+  WantedRing wanted_;
   std::unique_ptr<Snapshot> snapshot_;
   Fdb fdb_{{.capacity = 64, .port_limit = 10, .aging_seconds = 300}};
   RemoteFdb remote_fdb_{{.capacity = 64}};

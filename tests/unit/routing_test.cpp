@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <random>
+
 #include "tests/unit/packet_builder.h"
 
 namespace podswitch {
@@ -43,8 +45,8 @@ class RoutingTest : public testing::Test {
     const IpAddress address = ip(to);
     const Lpm& lpm = *plan.routing.tables.at("default");
     const uint32_t id = address.is_v4() ? lpm.find(address.v4()) : lpm.find(address.v6);
-    for (const PlannedHop& hop : plan.hops)
-      if (hop.id == id) return &hop;
+    for (const auto& hop : plan.hops)
+      if (hop->id == id) return hop.get();
     return nullptr;
   }
 
@@ -65,7 +67,7 @@ TEST_F(RoutingTest, KnowsPodsHostNodesAndTheRest) {
   EXPECT_EQ(hop_to(plan, "10.244.1.99")->hop.kind, NextHop::Kind::Unreachable);
   EXPECT_EQ(hop_to(plan, "192.0.2.1")->hop.kind, NextHop::Kind::Host);
   EXPECT_EQ(hop_to(plan, "192.0.2.1")->hop.port, 3);
-  EXPECT_EQ(hop_to(plan, "192.0.2.2")->hop.kind, NextHop::Kind::Underlay);
+  EXPECT_EQ(hop_to(plan, "192.0.2.2")->hop.kind, NextHop::Kind::Link);
   EXPECT_EQ(hop_to(plan, "198.51.100.1")->hop.kind, NextHop::Kind::Underlay);
   EXPECT_EQ(hop_to(plan, "198.51.100.1")->via, ip("192.0.2.254"));
   const PlannedHop& tunnel = *hop_to(plan, "10.244.2.7");
@@ -84,11 +86,84 @@ TEST_F(RoutingTest, ReachesOtherSubnetsOverTheGateway) {
   EXPECT_EQ(hop_to(plan, "10.244.10.1")->hop.mtu, 1430);
 }
 
+// 192.0.2.2 is on the uplink's link, 203.0.113.9 is not.
+TEST_F(RoutingTest, TunnelsOrNotAsTheModeSays) {
+  struct Case {
+    OverlayMode mode;
+    NextHop::Kind near, far;
+  };
+  using Kind = NextHop::Kind;
+  for (const Case& expected : {Case{OverlayMode::Tunnel, Kind::Tunnel, Kind::Tunnel},
+                               Case{OverlayMode::Direct, Kind::Underlay, Kind::Underlay},
+                               Case{OverlayMode::Auto, Kind::Underlay, Kind::Tunnel}}) {
+    OverlayOptions overlay;
+    overlay.mode = expected.mode;
+    RoutePlanner planner("one", overlay, Gateway{mac("02:00:00:00:00:fe"), {}});
+    nodes_.clear();
+    add_node("near", {ip("192.0.2.2")}, "10.244.2.0/24");
+    add_node("far", {ip("203.0.113.9")}, "10.244.9.0/24");
+    const auto plan = planner.plan({{1, &pod_}, {2, &uplink_}, {3, &host_}}, nodes_, {}, {}, fids_);
+    const PlannedHop &near = *hop_to(plan, "10.244.2.1"), &far = *hop_to(plan, "10.244.9.1");
+    EXPECT_EQ(near.hop.kind, expected.near);
+    EXPECT_EQ(far.hop.kind, expected.far);
+    EXPECT_EQ(near.via, ip("192.0.2.2"));
+    EXPECT_EQ(far.via, ip("192.0.2.254"));
+    EXPECT_EQ(near.hop.mtu, near.hop.kind == Kind::Tunnel ? 1450 : 1500);
+  }
+}
+
+TEST_F(RoutingTest, SaysWhyThereIsNoWay) {
+  const auto node = [](std::vector<IpAddress> vteps) { return NodeSpec{"n", std::move(vteps), {}, {}}; };
+  OverlayOptions overlay;
+  const auto way = [&](const NodeSpec& to, bool is_v4, const PortSpec* uplink) {
+    return Ways(uplink, overlay).to(to, is_v4);
+  };
+  EXPECT_EQ(way(node({ip("192.0.2.2")}), true, nullptr).reason, "there is no uplink");
+  EXPECT_EQ(way(node({}), true, &uplink_).reason, "the node has no VTEP");
+  PortSpec single = uplink_;
+  single.underlay.pop_back();
+  single.underlay_gateways.pop_back();
+  EXPECT_EQ(way(node({ip("2001:db8::2")}), true, &single).reason,
+            "the node has no IPv4 VTEP, and the uplink no IPv6 address");
+  EXPECT_EQ(way(node({ip("192.0.2.2")}), false, &single).kind, Way::Kind::Tunnel);
+  overlay.mode = OverlayMode::Direct;
+  // A neighbour's MAC serves both families; a gateway must route the packet's own.
+  EXPECT_EQ(way(node({ip("192.0.2.2")}), false, &single).kind, Way::Kind::Direct);
+  EXPECT_EQ(way(node({ip("203.0.113.9")}), true, &single).via, ip("192.0.2.254"));
+  EXPECT_EQ(way(node({ip("203.0.113.9")}), false, &single).kind, Way::Kind::None);
+  EXPECT_NE(way(node({ip("203.0.113.9")}), false, &single).reason, "");
+  overlay.mode = OverlayMode::Auto;
+  EXPECT_EQ(way(node({ip("203.0.113.9")}), false, &single).kind, Way::Kind::Tunnel);
+}
+
+TEST_F(RoutingTest, AsksOnTheLinkForWhoIsNoNode) {
+  const auto plan = this->plan();
+  EXPECT_EQ(hop_to(plan, "192.0.2.77")->hop.kind, NextHop::Kind::Link);
+  EXPECT_EQ(hop_to(plan, "2001:db8::77")->hop.kind, NextHop::Kind::Link);
+  EXPECT_EQ(hop_to(plan, "192.0.2.255")->hop.kind, NextHop::Kind::Unreachable);
+  EXPECT_EQ(hop_to(plan, "192.0.2.0")->hop.kind, NextHop::Kind::Unreachable);
+  EXPECT_EQ(hop_to(plan, "192.0.3.1")->via, ip("192.0.2.254"));
+}
+
+TEST_F(RoutingTest, UnderlayInAVlan) {
+  uplink_.vlan = {VlanMode::Trunk, 0, {100}};
+  host_.vlan = {VlanMode::Access, 100, {}};
+  add_node("two", {ip("192.0.2.2")}, "10.244.2.0/24");
+  const auto plan = this->plan();
+  const Fid fid = fids_.get("underlay", 100);
+  EXPECT_EQ(plan.uplink.vlan, 100);
+  EXPECT_EQ(plan.uplink.fid, fid);
+  for (const char* to : {"10.244.2.1", "192.0.2.1", "192.0.2.2", "192.0.2.77"})
+    EXPECT_EQ(hop_to(plan, to)->hop.fid, fid) << to;
+  EXPECT_EQ(plan.routing.tunnel->underlay_vlan, 100);
+}
+
 TEST_F(RoutingTest, KeepsNumbersAndTablesThatDidNotChange) {
   add_node("two", {ip("192.0.2.2")}, "10.244.2.0/24");
   const auto first = plan();
   const auto again = plan();
   EXPECT_EQ(first.routing.tables.at("default"), again.routing.tables.at("default"));
+  EXPECT_EQ(first.hops, again.hops) << "the same objects";
   add_node("alpha", {ip("192.0.2.3")}, "10.244.3.0/24");
   const auto more = plan();
   EXPECT_NE(first.routing.tables.at("default"), more.routing.tables.at("default"));
@@ -142,6 +217,47 @@ TEST_F(RoutingTest, ListsNothingOfANetworkThatIsGone) {
   EXPECT_EQ(planner_.list("blue", 10).size(), 2U);
   (void)planner_.plan({{2, &uplink_}}, nodes_, {}, {}, fids_);
   EXPECT_EQ(planner_.list("blue", 10).size(), 0U);
+}
+
+// Whatever changes, one after another, comes to what a planner makes that sees the last state only.
+TEST_F(RoutingTest, ComesToTheSameByStepsAsAtOnce) {
+  const std::vector<RoutedPort> ports{{1, &pod_}, {2, &uplink_}, {3, &host_}};
+  const auto cidr = [](unsigned n) { return "10.244." + std::to_string(n) + ".0/24"; };
+  std::mt19937 random(1);
+  for (int step = 0; step < 300; ++step) {
+    const unsigned n = 2 + random() % 40;
+    const std::string name = "node" + std::to_string(n);
+    switch (random() % 8) {
+      case 0:
+        nodes_.clear();
+        break;
+      case 1:
+        for (unsigned i = 2; i < 60; ++i)
+          add_node("node" + std::to_string(i), {ip("192.0.2." + std::to_string(i))}, cidr(i));
+        break;
+      case 2:
+        uplink_.mtu = static_cast<uint16_t>(1400 + random() % 2 * 100);
+        break;
+      case 3:
+      case 4:
+        nodes_.erase(name);
+        break;
+      default:
+        add_node(name, {ip((random() % 2 == 0 ? "192.0.2." : "203.0.113.") + std::to_string(n))}, cidr(n));
+    }
+    const auto by_steps = planner_.plan(ports, nodes_, {}, {}, fids_);
+    RoutePlanner other("one", {}, Gateway{mac("02:00:00:00:00:fe"), {}});
+    const auto at_once = other.plan(ports, nodes_, {}, {}, fids_);
+    ASSERT_EQ(by_steps.routing.tunnel->vteps, at_once.routing.tunnel->vteps);
+    ASSERT_EQ(by_steps.hops.size(), at_once.hops.size());
+    for (unsigned i = 0; i < 60; ++i) {
+      const std::string to = "10.244." + std::to_string(i) + ".1";
+      PlannedHop a = *hop_to(by_steps, to), b = *hop_to(at_once, to);
+      a.id = b.id = 0;  // that is all that may differ
+      ASSERT_TRUE(a == b) << to << " after " << step;
+    }
+  }
+  EXPECT_LT(planner_.list("", 1000).size(), 1000u);
 }
 
 TEST_F(RoutingTest, WithoutAnUplinkOnlyPodsAreReached) {

@@ -140,9 +140,9 @@ class SpreadTest : public testing::Test {
     publisher_ = std::make_unique<Publisher>(workers);
     set_hop();
     for (unsigned i = 0; i < workers; ++i)
-      workers_.push_back(std::make_unique<Worker>(Worker::Setup{i, core(i), IdlePolicy::Adaptive, *publisher_,
-                                                                fdb_, remote_fdb_, neighbours_, packet_pool(),
-                                                                clock_, fragments_, ip_ids_, mesh_.get()}));
+      workers_.push_back(std::make_unique<Worker>(
+          Worker::Setup{i, core(i), IdlePolicy::Adaptive, *publisher_, fdb_, remote_fdb_, neighbours_,
+                        link_hosts_, packet_pool(), clock_, fragments_, ip_ids_, mesh_.get()}));
     publish(0);
     for (const auto& worker : workers_) worker->start();
   }
@@ -238,6 +238,7 @@ class SpreadTest : public testing::Test {
   TestPort pod_{kPod, host_, traffic_}, uplink_{kUplink, host_, traffic_};
   FidMap fids_;
   NextHopTable next_hops_;
+  NeighbourTable link_hosts_{{.capacity = 1}};
   Fdb fdb_{{.capacity = 64, .port_limit = 10, .aging_seconds = 300}};
   RemoteFdb remote_fdb_{{.capacity = 64}};
   NeighbourTable neighbours_{{.capacity = 64}};

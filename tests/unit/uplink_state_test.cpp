@@ -112,6 +112,8 @@ TEST(UplinkPorts, AreTaggedOnTheWireOnly) {
   plan.state = example();
   EXPECT_EQ(uplink_port(plan).at("trunk"), "7");
   EXPECT_FALSE(uplink_port(plan).contains("vlan"));
+  EXPECT_EQ(uplink_port(plan).at("role"), "uplink");
+  EXPECT_EQ(host_port(plan.state).at("role"), "host");
   EXPECT_EQ(host_port(plan.state).at("vlan"), "7");
   EXPECT_EQ(host_port(plan.state).at("mac"), "02:00:00:00:00:01");
   plan.state.vlan = 0;

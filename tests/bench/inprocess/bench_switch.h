@@ -61,6 +61,7 @@ class BenchSwitch {
   TxRoute route(PortSlot& slot, size_t worker) const;
 
   Host host_;
+  NeighbourTable link_hosts_{{.capacity = 1}};
   Fdb fdb_;
   RemoteFdb remote_fdb_{{.capacity = 16}};
   NeighbourTable neighbours_{{.capacity = 16}};

@@ -38,9 +38,9 @@ PathSwitch::PathSwitch(Path path, unsigned core, uint32_t flows, const Cluster& 
   bridge_ports_.push_back(plain_port(kPlainSource));
   bridge_ports_.push_back(plain_port(kPlainSink));
   make_ports(flows);
-  worker_ =
-      std::make_unique<Worker>(Worker::Setup{0, core, IdlePolicy::Adaptive, publisher_, fdb_, remote_fdb_,
-                                             neighbours_, pool, clock_seconds_, fragments_, ip_ids_});
+  worker_ = std::make_unique<Worker>(Worker::Setup{0, core, IdlePolicy::Adaptive, publisher_, fdb_,
+                                                   remote_fdb_, neighbours_, link_hosts_, pool,
+                                                   clock_seconds_, fragments_, ip_ids_});
   run(false);
   fill_table();
   worker_->start();

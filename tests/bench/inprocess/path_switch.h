@@ -45,6 +45,7 @@ class PathSwitch {
 
   Host host_;
   const Path path_;
+  NeighbourTable link_hosts_{{.capacity = 1}};
   Fdb fdb_{{}};
   RemoteFdb remote_fdb_{{.capacity = 16}};
   NeighbourTable neighbours_{{.capacity = 16}};

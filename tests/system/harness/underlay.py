@@ -40,9 +40,9 @@ class Underlay:
             space.exec("ethtool", "-K", ifname, "tx", "off", "tso", "off", "gso", "off")
         return Capture(self.world, self.space, "br0")
 
-    def switch_node(self, name, addresses, gateways=(), network="underlay", uplink=None, metrics=False, **options):
+    def switch_node(self, name, addresses, gateways=(), network="underlay", uplink=None, metrics=False, vlan=None, **options):
         """A daemon whose node has these addresses: an af-packet uplink on its veth, with more options in `uplink`, a host
-        port beside it."""
+        port beside it. vlan: the tag that the node's frames have on the segment."""
         space = self.plug(name)
         mac = space.mac("nic")
         # The kernel must not hear everything twice: it has its addresses on the host port.
@@ -51,9 +51,10 @@ class Underlay:
         space.sysctl("net.ipv6.conf.nic.disable_ipv6", 1)
         switch = self.world.daemon(name, options, metrics=metrics)
         add_port(switch, "uplink", type="af-packet", ifname="nic", netns=space.path, role="uplink", network=network,
-                 mac=mac, mtu=self.mtu, underlay=list(addresses), underlay_gateway=list(gateways), **(uplink or {}))
+                 mac=mac, mtu=self.mtu, underlay=list(addresses), underlay_gateway=list(gateways),
+                 **({"trunk": vlan} if vlan else {}), **(uplink or {}))
         add_port(switch, "host", type="tap", ifname="host0", netns=space.path, role="host", network=network, mac=mac,
-                 mtu=self.mtu)
+                 mtu=self.mtu, **({"vlan": vlan} if vlan else {}))
         space.configure("host0", addresses, self.mtu, gateways)
         switch.port_up("uplink")
         switch.host = space
