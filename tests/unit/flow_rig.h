@@ -81,7 +81,9 @@ class FlowNode {
   FidMap fids_;
   RoutePlanner planner_;
   NextHopTable table_;
-  Underlay underlay_{table_, packet_pool(), [](PortId, rte_mbuf* packet) { rte_pktmbuf_free(packet); }};
+  NeighbourTable link_hosts_{{.capacity = 64}};
+  Underlay underlay_{table_, link_hosts_, packet_pool(),
+                     [](PortId, rte_mbuf* packet) { rte_pktmbuf_free(packet); }};
   TunnelFlows flows_;
   std::unique_ptr<Rig> rig_;
 };

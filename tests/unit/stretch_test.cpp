@@ -76,7 +76,9 @@ class Node {
   FidMap fids_;
   RoutePlanner planner_;
   NextHopTable table_;
-  Underlay underlay_{table_, packet_pool(), [](PortId, rte_mbuf* packet) { rte_pktmbuf_free(packet); }};
+  NeighbourTable link_hosts_{{.capacity = 64}};
+  Underlay underlay_{table_, link_hosts_, packet_pool(),
+                     [](PortId, rte_mbuf* packet) { rte_pktmbuf_free(packet); }};
   NextHopId peer_ = kNoNextHop;
   std::unique_ptr<Rig> rig_;
   Outcome last_;
