@@ -12,9 +12,9 @@ SpreadSwitch::SpreadSwitch(const Setup& setup, const Cluster& cluster, rte_mempo
   const auto workers = static_cast<unsigned>(setup.cores.size());
   if (setup.policy != SpreadPolicy::Off) mesh_ = std::make_unique<SpreadMesh>(workers, setup.policy);
   for (unsigned i = 0; i < workers; ++i)
-    workers_.push_back(
-        std::make_unique<Worker>(Worker::Setup{i, setup.cores[i], IdlePolicy::Adaptive, publisher_, fdb_,
-                                               pool, clock_seconds_, fragments_, ip_ids_, mesh_.get()}));
+    workers_.push_back(std::make_unique<Worker>(
+        Worker::Setup{i, setup.cores[i], IdlePolicy::Adaptive, publisher_, fdb_, remote_fdb_, neighbours_,
+                      link_hosts_, pool, clock_seconds_, fragments_, ip_ids_, mesh_.get()}));
   run(false);
   for (const auto& worker : workers_) worker->start();
 }

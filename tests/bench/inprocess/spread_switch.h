@@ -13,6 +13,8 @@
 #include "pmd/spread.h"
 #include "pmd/worker.h"
 #include "switch/fragment_table.h"
+#include "switch/neighbour_table.h"
+#include "switch/remote_fdb.h"
 #include "tests/bench/inprocess/cluster.h"
 #include "tests/bench/inprocess/ports.h"
 
@@ -77,6 +79,9 @@ class SpreadSwitch {
   SourcePortOf<TunnelFrame> uplink_;
   CopyingPort pods_;
   Fdb fdb_{{}};
+  RemoteFdb remote_fdb_{{.capacity = 16}};
+  NeighbourTable neighbours_{{.capacity = 16}};
+  NeighbourTable link_hosts_{{.capacity = 1}};
   Publisher publisher_;
   std::atomic<uint32_t> clock_seconds_{1};
   FragmentTable fragments_{{.capacity = 1}};
