@@ -16,6 +16,8 @@ _CHECKED = ("ip", "udp", "tcp", "icmp", "icmpv6")
 _FIELDS = ["frame.number", "frame.protocols", "_ws.malformed", "_ws.short", "_ws.expert.message",
            *(f"{protocol}.checksum.status" for protocol in _CHECKED)]
 _BAD, _ILLEGAL = "0", "4"
+# One's complement has two zeros, equal to any receiver. Linux writes the one of UDP for TCP, too (CSUM_MANGLED_0).
+_OTHER_ZERO = "Checksum 0xffff instead of 0x0000"
 # All others are off: tshark would take the contents of a connection for whatever its port number stands for.
 _PROTOCOLS = {"frame", "eth", "ethertype", "vlan", "arp", "ip", "ipv6", "icmp", "icmpv6", "udp", "tcp", "vxlan", "geneve",
               "data", "_ws.malformed", "_ws.short", "_ws.unreassembled"}
@@ -68,6 +70,8 @@ class Capture:
             seen[stack] += 1
             bad = [protocol for protocol in _CHECKED
                    if {_BAD, _ILLEGAL} & set(frame[f"{protocol}.checksum.status"])]
+            if bad == ["tcp"] and any(_OTHER_ZERO in message for message in frame["_ws.expert.message"]):
+                bad = []
             if bad or frame["_ws.malformed"] or frame["_ws.short"]:
                 wrong.append(f"{frame['frame.number'][0]}: {stack}: {', '.join(bad)} {'; '.join(frame['_ws.expert.message'])}")
         expect(not wrong, lambda: f"{len(wrong)} of {len(frames)} frames are wrong:\n" + "\n".join(wrong[:20]))
