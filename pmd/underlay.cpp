@@ -23,8 +23,9 @@ Underlay::Underlay(NextHopTable& table, NeighbourTable& link_hosts, rte_mempool&
     : table_(table),
       pool_(pool),
       send_(std::move(send)),
-      link_hosts_(link_hosts,
-                  [this](const IpAddress& ip, const std::optional<MacAddress>& known) { ask(ip, known); }) {}
+      link_hosts_(link_hosts, [this](const IpAddress& ip, const std::optional<MacAddress>& known) {
+        if (!entries_.contains(ip)) ask(ip, known);  // next hops are asked for already
+      }) {}
 
 Underlay::Replaced Underlay::set(const Uplink& uplink, const PlannedHops& hops, uint32_t now) {
   const bool is_other_uplink = uplink != uplink_;
