@@ -29,7 +29,7 @@ enum class Disposition : uint8_t { Dropped, Forwarded };
   X(GuardEtherType,   guard_ether_type,   Dropped,   "port with IP addresses sent neither IPv4, IPv6 nor ARP")   \
   X(MacOfOtherPort,   mac_of_other_port,  Dropped,   "source MAC was given to another port")                     \
   X(ReservedGroup,    reserved_group,     Dropped,   "link-local group 01:80:c2:00:00:0x, never forwarded by a bridge") \
-  X(GatewayNotRouted, gateway_not_routed, Dropped,   "sent to the gateway, but neither IP nor a request that it answers") \
+  X(GatewayNotRouted, gateway_not_routed, Dropped,   "sent to the gateway, and for its own address or no IP, but no request that it answers") \
   X(RouteInvalid,     route_invalid,      Dropped,   "to be routed, but an address is not unicast or the IPv4 header's checksum is wrong") \
   X(RouteNone,        route_none,         Dropped,   "no route to the destination")                              \
   X(TtlExpired,       ttl_expired,        Dropped,   "to be routed, but the TTL or hop limit is used up")        \
@@ -37,13 +37,13 @@ enum class Disposition : uint8_t { Dropped, Forwarded };
   X(TunnelMalformed,  tunnel_malformed,   Dropped,   "tunnel packet whose headers are wrong, or mark their own fields as congested") \
   X(TunnelVtepUnknown, tunnel_vtep_unknown, Dropped, "tunnel packet from an address that is no node's")          \
   X(TunnelVniUnknown, tunnel_vni_unknown, Dropped,   "tunnel packet of a VNI that no network has")               \
-  X(TunnelNotForUs,   tunnel_not_for_us,  Dropped,   "tunnel packet whose inner destination is not the switch's MAC, or no pod of this node") \
-  X(TunnelSource,     tunnel_source,      Dropped,   "tunnel packet whose inner source belongs to a pod of this node") \
+  X(TunnelNotForUs,   tunnel_not_for_us,  Dropped,   "out of a tunnel or from the underlay, but for no pod of this node") \
+  X(TunnelSource,     tunnel_source,      Dropped,   "from outside, but its source belongs to a pod of this node or to a node that it did not come from") \
   X(HandOverRefused,  hand_over_refused,  Dropped,   "another worker was to finish the packet, but too many waited for it, or the uplink had gone") \
   X(SamePort,         same_port,          Dropped,   "destination lives on the port of origin")                  \
   X(NoOtherPort,      no_other_port,      Dropped,   "flooded, but the network has no other port")               \
   X(PortDown,         port_down,          Dropped,   "egress port is down")                                      \
-  X(MtuExceeded,      mtu_exceeded,       Dropped,   "frame is larger than the egress port's MTU")               \
+  X(MtuExceeded,      mtu_exceeded,       Dropped,   "larger than the egress port, the next hop or the tunnel takes")               \
   X(TxFull,           tx_full,            Dropped,   "egress queue is full")                                     \
   X(NoBuffer,         no_buffer,          Dropped,   "no packet buffer left to copy or segment into")            \
   X(FdbFull,          fdb_full,           Forwarded, "source MAC not learned: the table is full")                \
