@@ -19,14 +19,14 @@ void Spreader::reset() noexcept {
 
 void Spreader::want(uint16_t share, uint16_t worker) noexcept {
   shares_[share].wanted = worker;
-  if (may_leave(shares_[share])) shares_[share].worker = worker;
+  if (may_leave(shares_[share])) give(shares_[share], worker);
   is_active_ |= worker != self_;
 }
 
 void Spreader::settle() noexcept {
   is_active_ = false;
   for (Share& share : shares_) {
-    if (share.worker != share.wanted && may_leave(share)) share.worker = share.wanted;
+    if (share.worker != share.wanted && may_leave(share)) give(share, share.wanted);
     is_active_ |= share.worker != self_ || share.wanted != self_;
   }
 }
@@ -41,7 +41,7 @@ bool Spreader::take_overflowed(uint16_t worker) noexcept {
 
 Spreader::Fate Spreader::offer(rte_mbuf& packet, const PacketMeta& meta, PortId in_port) noexcept {
   Share& share = shares_[net::flow_hash(packet, meta.ether_type, meta.l3_offset) % kShares];
-  if (share.worker != share.wanted && may_leave(share)) share.worker = share.wanted;
+  if (share.worker != share.wanted && may_leave(share)) give(share, share.wanted);
   if (share.worker == self_) return Fate::Kept;
   Outbox& way = ways_[share.worker];
   if (way.is_crowded && share.worker != share.wanted) return Fate::Refused;

@@ -75,6 +75,10 @@ class Spreader {
     bool has_overflowed = false;
     bool must_wake = false;
   };
+  static void give(Share& share, uint16_t worker) noexcept {
+    if (share.worker != worker) share.last = 0;  // it has sent nothing into this one's ring
+    share.worker = worker;
+  }
   bool may_leave(const Share& share) const noexcept {
     return share.worker == self_ || ways_[share.worker].ring->is_past(share.last);
   }
