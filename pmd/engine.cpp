@@ -323,6 +323,7 @@ void Engine::Impl::add_static_entries(const Port& port) {
     if (fdb_.add_static(key, port.id()) == Fdb::Outcome::TableFull)
       log::warning("port {}: no room in the FDB for its MAC {}: raise fdb.size", spec.name,
                    spec.mac->to_string());
+    remote_fdb_.remove(key);  // it has moved here
   };
   for_each_vlan(spec.vlan, add);
 }

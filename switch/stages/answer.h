@@ -23,23 +23,26 @@ enum class Asked : uint8_t { Everyone, Gateway };
 inline constexpr PortId kElsewhere = kMaxPorts;  // an owner's port: on another node
 
 // Who has `ip` on another node, when that is known well enough to answer for him: a question less that is
-// sent to every node.
+// sent to every node. `asker`: FDB key. Who has moved here may ask whether his own address is taken.
 inline std::optional<AddressTable::Owner> owner_elsewhere(const Snapshot& snapshot, Local& local, Fid fid,
-                                                          const IpAddress& ip) noexcept {
+                                                          const IpAddress& ip, uint64_t asker) noexcept {
   if (snapshot.fids[fid].vni == 0) return std::nullopt;
   const auto mac = local.neighbours->find(fid, ip);
-  if (!mac || !local.remote_fdb->find(fdb_key(mac->as_u64(), fid))) return std::nullopt;
+  if (!mac) return std::nullopt;
+  const uint64_t key = fdb_key(mac->as_u64(), fid);
+  if (key == asker || !local.remote_fdb->find(key)) return std::nullopt;
   local.neighbour_answers.add(1);
   return AddressTable::Owner{*mac, kElsewhere};
 }
 
 // The owner of `ip`, unless it is the asker itself (what it hears about its own address would be a
 // conflict) or was not asked.
-inline std::optional<AddressTable::Owner> owner_to_answer_for(const Snapshot& snapshot, Local& local, Fid fid,
-                                                              const IpAddress& ip, PortId asker,
-                                                              Asked asked) noexcept {
-  const AddressTable::Owner* owner = snapshot.addresses.find(fid, ip);
-  if (owner == nullptr && asked == Asked::Everyone) return owner_elsewhere(snapshot, local, fid, ip);
+inline std::optional<AddressTable::Owner> owner_to_answer_for(const Snapshot& snapshot, Local& local,
+                                                              const PacketMeta& meta, const IpAddress& ip,
+                                                              PortId asker, Asked asked) noexcept {
+  const AddressTable::Owner* owner = snapshot.addresses.find(meta.fid, ip);
+  if (owner == nullptr && asked == Asked::Everyone)
+    return owner_elsewhere(snapshot, local, meta.fid, ip, meta.source);
   if (owner == nullptr || owner->port == asker) return std::nullopt;
   if (asked == Asked::Gateway && owner->port != kNoPort) return std::nullopt;
   return *owner;

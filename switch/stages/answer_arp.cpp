@@ -13,7 +13,7 @@ void answer_arp(rte_mbuf& packet, PacketMeta& meta, PortId asker, Asked asked, c
     return;
   // RFC 5227 section 3: an announcement asks nothing.
   if (arp->sender_ip == arp->target_ip) return;
-  const auto owner = owner_to_answer_for(snapshot, local, meta.fid, IpAddress(arp->target_ip), asker, asked);
+  const auto owner = owner_to_answer_for(snapshot, local, meta, IpAddress(arp->target_ip), asker, asked);
   if (!owner) return;
   arp->operation = be16_t(net::kArpReply);
   arp->target_mac = arp->sender_mac;

@@ -83,7 +83,7 @@ void answer_solicitation(rte_mbuf& packet, PacketMeta& meta, const net::L3& l3, 
   if (solicitation == nullptr || solicitation->icmp.type != net::kNdNeighbourSolicit) return;
   const Ipv6Address target = solicitation->target;
   if (IpAddress(target).is_v4()) return;  // an IPv4-mapped target is nobody's
-  const auto owner = owner_to_answer_for(snapshot, local, meta.fid, IpAddress(target), asker, asked);
+  const auto owner = owner_to_answer_for(snapshot, local, meta, IpAddress(target), asker, asked);
   if (!owner) return;
   const auto* ip = net::header_at<net::Ipv6Header>(packet, meta.l3_offset);
   if (!is_valid(packet, l3, *ip, *solicitation)) return meta.drop(DropReason::Malformed);

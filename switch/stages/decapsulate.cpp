@@ -125,14 +125,26 @@ class Vteps {
   Last own_, other_;
 };
 
+// Whether a packet that cannot be read as a tunnel's was sent to one of ours: a pod may use the port, too.
+bool may_be_for(Vteps& vteps, const rte_mbuf& packet, const PacketMeta& meta) noexcept {
+  if (meta.ether_type == net::kEtherTypeIpv4) {
+    const auto* ip = net::header_at<net::Ipv4Header>(packet, meta.l3_offset);
+    return ip == nullptr || vteps.own(IpAddress(ip->destination)) != nullptr;
+  }
+  const auto* ip = net::header_at<net::Ipv6Header>(packet, meta.l3_offset);
+  return ip == nullptr || vteps.own(IpAddress(ip->destination)) != nullptr;
+}
+
 void take_out(rte_mbuf& packet, PacketMeta& meta, const Snapshot& snapshot, Vteps& vteps) noexcept {
   const TunnelView& view = snapshot.tunnel;
   const net::TunnelRead read =
       net::read_tunnel(packet, meta.ether_type, meta.l3_offset, view.udp_port, view.encapsulation);
   if (read.verdict == net::TunnelVerdict::NotTunnel) return take_direct(packet, meta, snapshot);
-  if (read.verdict == net::TunnelVerdict::Malformed) return meta.drop(DropReason::TunnelMalformed);
+  if (read.verdict == net::TunnelVerdict::Malformed)
+    return may_be_for(vteps, packet, meta) ? meta.drop(DropReason::TunnelMalformed)
+                                           : take_direct(packet, meta, snapshot);
   const net::TunnelPacket& tunnel = read.packet;
-  if (vteps.own(tunnel.outer_destination) == nullptr) return;
+  if (vteps.own(tunnel.outer_destination) == nullptr) return take_direct(packet, meta, snapshot);
   const auto* vtep = vteps.other(tunnel.outer_source);
   if (vtep == nullptr) return meta.drop(DropReason::TunnelVtepUnknown);
   const bool is_routed = tunnel.vni == view.vni;

@@ -81,8 +81,10 @@ class Router {
   // An error quotes the packet as it was received: nothing is changed before the last thing that may fail.
   template <typename Header>
   void go_on(rte_mbuf& packet, PacketMeta& meta, const net::L3& l3, Header& ip) noexcept {
-    if (hops_left(ip) <= 1) return fail(packet, meta, DropReason::TtlExpired, IcmpError::TimeExceeded);
     const NextHop* hop = hop_;
+    // RFC 1812 section 4.2.2.9: what has arrived has arrived.
+    if (hops_left(ip) <= 1 && (hop == nullptr || hop->kind != NextHop::Kind::Self))
+      return fail(packet, meta, DropReason::TtlExpired, IcmpError::TimeExceeded);
     if (hop == nullptr || !leads_on(*hop)) return refuse(packet, meta, hop);
     if (hop->kind == NextHop::Kind::Link && !from_underlay_ && !resolve(*hop, packet, meta, local_)) return;
     if (!fits_hop(packet, l3, meta, hop->mtu)) [[unlikely]]

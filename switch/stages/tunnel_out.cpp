@@ -30,11 +30,15 @@ std::optional<Ends> unfragmentable(const rte_mbuf& packet, const PacketMeta& met
   return std::nullopt;
 }
 
+bool is_group(const IpAddress& ip) noexcept {
+  return ip.is_v4() ? (ip.v4().bytes[0] & 0xf0) == 0xe0 : ip.v6.is_multicast();
+}
+
 // A bridge has no address of its own to speak from: the error comes from the packet's destination, as in
 // Linux (skb_tunnel_check_pmtu). False: there is none, and nothing has changed.
 bool answer_too_big(rte_mbuf& packet, PacketMeta& meta, PortId in_port, uint16_t mtu, Local& local) noexcept {
   const auto ends = unfragmentable(packet, meta);
-  if (!ends || !local.icmp_limiter.allow(ends->source, rte_rdtsc()) ||
+  if (!ends || is_group(ends->destination) || !local.icmp_limiter.allow(ends->source, rte_rdtsc()) ||
       !make_icmp_error(packet, meta.l3_offset, IcmpError::TooBig, ends->destination, mtu))
     return false;
   auto& ether = *rte_pktmbuf_mtod(&packet, net::EtherHeader*);

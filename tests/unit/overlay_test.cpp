@@ -160,6 +160,16 @@ void set_outer_source(rte_mbuf& packet, uint8_t last) {
   outer->checksum = be16_t::from_raw(net::complement(net::sum_bytes(outer, sizeof *outer)));
 }
 
+// The tunnel's port belongs to the tunnel's ends: elsewhere it is one like others.
+TEST(Overlay, LeavesOthersTheTunnelsPort) {
+  Node two(2);
+  const auto to = [](std::string_view address) {
+    return Packet().eth(kNicOne, kNicTwo).ipv4("192.0.2.1", address).udp(5000, net::kVxlanPort).payload(3);
+  };
+  EXPECT_EQ(fate(two, to("192.0.2.2").mbuf()), "tunnel_malformed");
+  EXPECT_EQ(two.send(kUplink, to("192.0.2.99")).verdict(), "to 3");
+}
+
 TEST(Overlay, JudgesEachPacketOfABurstByItself) {
   Node one(1), two(2);
   std::vector<PacketPtr> burst;
@@ -168,8 +178,7 @@ TEST(Overlay, JudgesEachPacketOfABurstByItself) {
     set_outer_source(*burst.back(), last);
   }
   burst.push_back(in_tunnel(one));
-  rte_pktmbuf_mtod_offset(burst.back().get(), net::Ipv4Header*, 14)->destination =
-      ip4("192.0.2.9");  // wrong sum
+  rte_pktmbuf_mtod_offset(burst.back().get(), net::Ipv4Header*, 14)->id = be16_t(0x1234);  // wrong sum
   std::vector<std::string> fates;
   for (const Outcome& outcome : two.rig().send_together(kUplink, std::move(burst)))
     fates.push_back(outcome.verdict());

@@ -13,7 +13,7 @@ namespace {
 constexpr std::string_view kGatewayMac = "02:00:00:00:00:fe";
 constexpr std::string_view kMacA = "02:00:00:00:00:01";
 constexpr std::string_view kMacB = "02:00:00:00:00:02";
-constexpr NextHopId kHopA = 1, kHopB = 2, kNobody = 3, kSmall = 4;
+constexpr NextHopId kHopA = 1, kHopB = 2, kNobody = 3, kSmall = 4, kSelf = 5;
 
 IpAddress ip(std::string_view text) {
   return IpAddress::parse(text).value();
@@ -26,9 +26,11 @@ class RouteTest : public testing::Test {
     put(kHopB, NextHop::Kind::Pod, 2, kMacB, 1500);
     put(kNobody, NextHop::Kind::Unreachable, kNoPort, kZeroMac, UINT16_MAX);
     put(kSmall, NextHop::Kind::Pod, 2, kMacB, 1400);
+    put(kSelf, NextHop::Kind::Self, kNoPort, kZeroMac, UINT16_MAX);
     Routing routing;
     routing.next_hops = &next_hops_;
     routing.tables["default"] = Lpm::build(std::vector<Route>{{*Prefix::parse("10.1.0.1/32"), kHopA},
+                                                              {*Prefix::parse("10.1.0.254/32"), kSelf},
                                                               {*Prefix::parse("10.2.0.2/32"), kHopB},
                                                               {*Prefix::parse("10.2.0.0/16"), kNobody},
                                                               {*Prefix::parse("10.3.0.0/16"), kSmall},
@@ -115,6 +117,15 @@ TEST_F(RouteTest, AnswersWithTimeExceeded) {
   EXPECT_EQ(icmp_of(v6, false).type, 3u);
   // No error about an error.
   EXPECT_EQ(fate(from_a().ipv4("10.1.0.1", "10.2.0.2", {.ttl = 1}).icmp(3, 1).payload(36)), "ttl_expired");
+}
+
+// A traceroute to the gateway ends there.
+TEST_F(RouteTest, LooksAtTheTtlOnlyOfWhatGoesOn) {
+  const Outcome arrived = rig_->send(1, from_a().ipv4("10.1.0.1", "10.1.0.254", {.ttl = 1}).udp(1, 33434));
+  EXPECT_EQ(arrived.verdict(), "to 1");
+  EXPECT_EQ(icmp_of(arrived, true).type, 3u);
+  EXPECT_EQ(icmp_of(arrived, true).code, 3u);
+  EXPECT_EQ(rig_->counted(1, DropReason::TtlExpired), 0u);
 }
 
 TEST_F(RouteTest, AnswersWithUnreachable) {

@@ -193,8 +193,10 @@ TEST(Stretch, AnswersForWhomItHasHeardThroughATunnel) {
   // Somebody here says to have it: both are asked.
   EXPECT_EQ(two.send(kGuests, arp("02:00:00:00:08:08", "10.0.0.9", "10.0.0.77")), "flood");
   EXPECT_EQ(two.send(kBlue, arp(kPodTwo, "10.0.0.2", "10.0.0.9")), "flood");
-  // A MAC that is behind no tunnel any more is no answer.
   EXPECT_EQ(through_tunnel(reply("10.0.0.9")), "to 1");
+  // It has moved here, and probes whether its address is taken.
+  EXPECT_EQ(two.send(kGuests, arp(kGuestMac, "0.0.0.0", "10.0.0.9")), "flood");
+  // A MAC that is behind no tunnel any more is no answer.
   two.rig().remote_fdb().remove(two.key(kGuestMac));
   EXPECT_EQ(two.send(kBlue, arp(kPodTwo, "10.0.0.2", "10.0.0.9")), "flood");
   two.rig().remote_fdb().learn(two.key(kGuestMac), two.peer(), 1);
