@@ -103,7 +103,12 @@ const std::vector<Bytes>& frames(bool is_tagged) {
   const auto make = [](bool tagged) {
     Traffic traffic(20240611, tagged);
     std::vector<Bytes> made;
-    for (int i = 0; i < 1500; ++i) made.push_back(traffic.frame());
+#ifdef __SANITIZE_THREAD__  // one thread: nothing to find there, and long to look for it
+    constexpr int kFrames = 150;
+#else
+    constexpr int kFrames = 1500;
+#endif
+    for (int i = 0; i < kFrames; ++i) made.push_back(traffic.frame());
     return made;
   };
   static const std::vector<Bytes> untagged = make(false), with_tags = make(true);
@@ -241,7 +246,7 @@ TEST_P(FlowEquivalence, WhateverTheNicRefuses) {
     dropped += compare_habits(model, sample_, refused.to_string());
   }
   EXPECT_GT(seen.size(), 3U);
-  EXPECT_GT(dropped, 100U);
+  EXPECT_GT(dropped, sample_.frames->size() / 15);
 }
 
 TEST_P(FlowEquivalence, WhereverTheNicFails) {
