@@ -11,9 +11,6 @@
 namespace podswitch {
 namespace {
 
-constexpr uint64_t kDefaultLimit = 100000;
-constexpr uint64_t kMaxLimit = 400000;  // an answer of about 50 MB, below what a client may leave unread
-
 // A text argument as `parse` reads it.
 template <typename Value>
 Value parsed(const Call& call, const char* name, Value (*parse)(std::string_view)) {
@@ -56,9 +53,7 @@ Answer DaemonCommands::fdb_del(const Call& call) {
 }
 
 Answer DaemonCommands::fdb_list(const Call& call) {
-  const uint64_t limit = call.arguments.value("limit", kDefaultLimit);
-  if (limit == 0 || limit > kMaxLimit)
-    throw Error("limit", fmt::format("{} is out of range: 1 to {}", limit, kMaxLimit));
+  const uint64_t limit = row_limit(call);
   const Engine& engine = controller_.engine();
   nlohmann::json rows = nlohmann::json::array();
   for (const FdbEntry& entry : engine.fdb(filter_of(call, controller_, engine), limit))

@@ -12,9 +12,6 @@
 namespace podswitch {
 namespace {
 
-constexpr uint64_t kDefaultLimit = 100000;
-constexpr uint64_t kMaxLimit = 400000;
-
 std::string network_of(const Call& call) {
   const std::string network = call.text("network");
   return network.empty() ? StaticRoute{}.network : network;
@@ -48,9 +45,7 @@ Answer DaemonCommands::route_del(const Call& call) {
 }
 
 Answer DaemonCommands::route_list(const Call& call) {
-  const uint64_t limit = call.arguments.value("limit", kDefaultLimit);
-  if (limit == 0 || limit > kMaxLimit)
-    throw Error("limit", fmt::format("{} is out of range: 1 to {}", limit, kMaxLimit));
+  const uint64_t limit = row_limit(call);
   const std::string network = call.text("network");
   StaticRoutes idle = controller_.static_routes();
   nlohmann::json rows = nlohmann::json::array();

@@ -55,4 +55,13 @@ void require_port(const std::vector<PortStatus>& ports, const std::string& name,
     throw Error(path, fmt::format("no port '{}'{}", name, suggestion(name, names)));
 }
 
+uint64_t row_limit(const Call& call) {
+  constexpr uint64_t kDefault = 100000;
+  constexpr uint64_t kMax = 400000;  // an answer of about 50 MB, below what a client may leave unread
+  const uint64_t limit = call.arguments.value("limit", kDefault);
+  if (limit == 0 || limit > kMax)
+    throw Error("limit", fmt::format("{} is out of range: 1 to {}", limit, kMax));
+  return limit;
+}
+
 }  // namespace podswitch

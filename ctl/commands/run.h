@@ -2,6 +2,7 @@
 // What the commands do on the daemon's side, one file per noun beside this one. Configuration thread.
 #pragma once
 
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -66,6 +67,9 @@ class DaemonCommands final : public Commands {
 // Finds the row, checks the arguments, runs it. Throws Error.
 Answer run_command(Controller& controller, const Caller& caller, const std::string& command,
                    const nlohmann::json& arguments);
+
+// How many rows a list may have: its argument `limit`, checked. Throws Error.
+uint64_t row_limit(const Call& call);
 
 // The counters of a port, added to `row`.
 void add_figures(nlohmann::json& row, const PortFigures& figures);
