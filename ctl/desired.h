@@ -29,7 +29,7 @@ struct Desired {
   DesiredState state;                     // what the engine shall run
   std::set<std::string> static_ports;     // names, of the config file
   std::set<std::string> applied_ports;    // names, of those that came by `apply`
-  CopyOnWrite<ClusterNodes> nodes;        // what state.nodes is part of
+  ClusterNodes nodes;                     // what state.nodes is part of
   std::set<std::string> static_networks;  // names, of the config file, stretched over nodes
   Pins static_pins;
   // Ports of the journal that cannot live beside these, and why.

@@ -16,7 +16,6 @@
 
 #include "ctl/file.h"
 #include "ctl/objects/cluster_node.h"
-#include "pmd/copy_on_write.h"
 #include "pmd/engine.h"
 #include "pmd/error.h"
 #include "pmd/port_spec.h"
@@ -27,7 +26,7 @@ struct StoredState {
   std::map<std::string, PortSpec> ports;  // by name
   Pins pins;
   std::set<std::string> applied_ports;  // those of `ports` that came by `apply`
-  CopyOnWrite<ClusterNodes> nodes;
+  ClusterNodes nodes;
   Networks networks;
   RemoteEntries remote_entries;
   StaticRoutes routes;

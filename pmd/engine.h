@@ -13,7 +13,6 @@
 #include <utility>
 #include <vector>
 
-#include "pmd/copy_on_write.h"
 #include "pmd/offload_status.h"
 #include "pmd/port.h"
 #include "pmd/port_spec.h"
@@ -71,7 +70,7 @@ using RemoteEntries = std::map<RemoteName, IpAddress>;  // to the VTEP; without 
 struct DesiredState {
   std::map<std::string, std::shared_ptr<const PortSpec>> ports;  // by name
   Pins pins;                                                     // of queues that may not exist yet
-  CopyOnWrite<Nodes> nodes;                                      // this one may be among them
+  Nodes nodes;                                                   // this one may be among them
   StaticRoutes routes;
   Networks networks;
   RemoteEntries remote_entries;  // of `networks`

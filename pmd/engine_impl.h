@@ -95,7 +95,7 @@ class Engine::Impl final : public PortHost {
   std::atomic<uint32_t> ip_ids_{static_cast<uint32_t>(rte_rdtsc())};  // begins anywhere
   std::vector<std::unique_ptr<Worker>> workers_;
 
-  CopyOnWrite<Nodes> nodes_;      // configuration thread
+  Nodes nodes_;                   // configuration thread
   StaticRoutes static_routes_;    // configuration thread
   Networks networks_;             // configuration thread
   RemoteEntries remote_entries_;  // configuration thread

@@ -13,6 +13,7 @@
 
 #include "pmd/hop_numbers.h"
 #include "pmd/port_spec.h"
+#include "pmd/shared_map.h"
 #include "pmd/static_route.h"
 #include "pmd/underlay.h"
 #include "pmd/ways.h"
@@ -22,7 +23,7 @@
 
 namespace podswitch {
 
-using Nodes = std::map<std::string, std::shared_ptr<const NodeSpec>>;  // by name
+using Nodes = SharedMap<std::string, std::shared_ptr<const NodeSpec>>;  // by name
 
 using Networks = std::map<std::string, uint32_t>;  // those stretched over nodes, and the VNI of each
 

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "pmd/error.h"
+#include "pmd/shared_map.h"
 #include "switch/node.h"
 
 namespace podswitch {
@@ -32,7 +33,7 @@ struct ClusterNode {
   std::optional<uint32_t> vni{};  // that Flannel announces for it
   friend bool operator==(const ClusterNode&, const ClusterNode&) = default;
 };
-using ClusterNodes = std::map<std::string, std::shared_ptr<const ClusterNode>>;  // by name
+using ClusterNodes = SharedMap<std::string, std::shared_ptr<const ClusterNode>>;  // by name
 
 bool same_nodes(const ClusterNodes& a, const ClusterNodes& b);  // by value
 // The same object, seen as what the engine takes.

@@ -99,7 +99,7 @@ TEST_F(RoutingTest, TunnelsOrNotAsTheModeSays) {
     OverlayOptions overlay;
     overlay.mode = expected.mode;
     RoutePlanner planner("one", overlay, Gateway{mac("02:00:00:00:00:fe"), {}});
-    nodes_.clear();
+    nodes_ = {};
     add_node("near", {ip("192.0.2.2")}, "10.244.2.0/24");
     add_node("far", {ip("203.0.113.9")}, "10.244.9.0/24");
     const auto plan = planner.plan({{1, &pod_}, {2, &uplink_}, {3, &host_}}, nodes_, {}, {}, fids_);
@@ -229,7 +229,7 @@ TEST_F(RoutingTest, ComesToTheSameByStepsAsAtOnce) {
     const std::string name = "node" + std::to_string(n);
     switch (random() % 8) {
       case 0:
-        nodes_.clear();
+        nodes_ = {};
         break;
       case 1:
         for (unsigned i = 2; i < 60; ++i)
