@@ -314,9 +314,7 @@ class RoutePlanner::Draft {
     tunnel.udp_port = overlay.port();
     tunnel.vni = overlay.vni;
     tunnel.network = overlay.network;
-    tunnel.underlay = uplink_.spec->network;
     tunnel.stretched = stretched_;
-    tunnel.underlay_vlan = only_vlan(*uplink_.spec);
     tunnel.uplink_mac = plan_.uplink.mac;
     for (const PrefixedAddress& address : uplink_.spec->underlay) tunnel.own_vteps.push_back(address.ip);
     const IpAddress& first = plan_.uplink.v4 ? IpAddress(*plan_.uplink.v4) : IpAddress(*plan_.uplink.v6);

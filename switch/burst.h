@@ -68,6 +68,9 @@ struct Burst {
   std::array<Fdb::Place, kBurstSize> source_place;
   std::array<Fdb::Place, kBurstSize> destination_place;
   std::array<Cut, kBurstSize> cuts;  // written with Verdict::Fragment only
+
+  // False: no verdict is Undecided. May be true although none is.
+  bool is_any_open() const noexcept { return to_route + to_deliver < count; }
 };
 
 // Runs `work(mbuf, meta)`, or `work(mbuf, meta, index)`, for every packet whose fate is still open.

@@ -7,8 +7,6 @@
 #include "switch/net/ecn.h"
 #include "switch/net/headers.h"
 #include "switch/net/mbuf_view.h"
-#include "switch/offload.h"
-#include "switch/trim.h"
 
 namespace podswitch {
 namespace {
@@ -92,7 +90,7 @@ std::optional<TunnelTemplate> make_template(const TunnelSpec& spec) {
     return std::nullopt;
 
   TunnelTemplate made;
-  made.length_ = template_length(spec);
+  made.length_ = static_cast<uint8_t>(template_length(spec));
   made.is_ipv4_ = is_v4;
   made.is_routed_ = spec.inner_macs.has_value();
   made.needs_ip_id_ = is_v4 && spec.dont_fragment != DontFragment::Set;
@@ -100,14 +98,11 @@ std::optional<TunnelTemplate> make_template(const TunnelSpec& spec) {
   made.has_checksum_ = !is_v4 && spec.has_udp6_checksum;
   made.class_mask_ = spec.dscp ? net::kEcnMask : 0xff;
   made.class_bits_ = static_cast<uint8_t>(spec.dscp.value_or(0) << 2);
-  made.request_flags_ = is_v4 ? RTE_MBUF_F_TX_OUTER_IPV4 : RTE_MBUF_F_TX_OUTER_IPV6;
-  made.request_flags_ |= spec.encapsulation == net::Encapsulation::Vxlan ? RTE_MBUF_F_TX_TUNNEL_VXLAN
-                                                                         : RTE_MBUF_F_TX_TUNNEL_GENEVE;
-  if (made.has_checksum_) made.request_flags_ |= RTE_MBUF_F_TX_OUTER_UDP_CKSUM;
+  made.encapsulation_ = spec.encapsulation;
 
   Writer writer(made.bytes_.data() + made.bytes_.size() - made.length_);
   put_ethernet(writer, spec);
-  made.l3_offset_ = writer.offset();
+  made.l3_offset_ = static_cast<uint8_t>(writer.offset());
   if (is_v4) {
     const net::Ipv4Header ip = ipv4_header(spec);
     made.ipv4_sum_ = net::sum_bytes(&ip, sizeof ip);
@@ -115,7 +110,7 @@ std::optional<TunnelTemplate> make_template(const TunnelSpec& spec) {
   } else {
     writer.put(ipv6_header(spec));
   }
-  made.udp_offset_ = writer.offset();
+  made.udp_offset_ = static_cast<uint8_t>(writer.offset());
   writer.put(net::UdpHeader{{}, be16_t(spec.udp_port), {}, {}});
   put_tunnel_header(writer, spec);
   if (spec.inner_macs)
@@ -157,6 +152,14 @@ void TunnelTemplate::write_outer_ip(uint8_t* start, const InnerPacket& inner, ui
   }
 }
 
+// What an open request needs besides.
+uint64_t TunnelTemplate::request_flags() const noexcept {
+  const uint64_t outer = is_ipv4_ ? RTE_MBUF_F_TX_OUTER_IPV4 : RTE_MBUF_F_TX_OUTER_IPV6;
+  const uint64_t tunnel =
+      encapsulation_ == net::Encapsulation::Vxlan ? RTE_MBUF_F_TX_TUNNEL_VXLAN : RTE_MBUF_F_TX_TUNNEL_GENEVE;
+  return outer | tunnel | (has_checksum_ ? RTE_MBUF_F_TX_OUTER_UDP_CKSUM : 0);
+}
+
 // False: the request cannot say how far away the inner headers are.
 bool TunnelTemplate::move_request(rte_mbuf& packet, uint32_t removed) const noexcept {
   const uint32_t l2_length = packet.l2_len - removed + length_;
@@ -164,7 +167,7 @@ bool TunnelTemplate::move_request(rte_mbuf& packet, uint32_t removed) const noex
   packet.l2_len = l2_length & 0x7f;
   packet.outer_l2_len = l3_offset_ & 0x7f;
   packet.outer_l3_len = (udp_offset_ - l3_offset_) & 0x1ff;
-  packet.ol_flags |= request_flags_;
+  packet.ol_flags |= request_flags();
   return true;
 }
 
@@ -205,12 +208,6 @@ bool TunnelTemplate::encapsulate(rte_mbuf& packet, const InnerPacket& inner) con
   }
   if (has_checksum_ && !has_request) complete_outer_checksum(packet, l3_offset_, udp_offset_);
   return true;
-}
-
-void decapsulate(rte_mbuf& packet, const net::TunnelPacket& tunnel) noexcept {
-  clear_offload_request(packet);
-  rte_pktmbuf_adj(&packet, tunnel.inner_offset);
-  trim(packet, tunnel.inner_length);
 }
 
 }  // namespace podswitch

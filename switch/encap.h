@@ -14,6 +14,8 @@
 #include "switch/net/address.h"
 #include "switch/net/checksum.h"
 #include "switch/net/tunnel.h"
+#include "switch/offload.h"
+#include "switch/trim.h"
 
 namespace podswitch {
 
@@ -62,7 +64,7 @@ struct InnerPacket {
 
 // The outer headers (Ethernet, IP, UDP, tunnel) and in routed mode the inner Ethernet header: 64 bytes for
 // the commonest case, routed over IPv4.
-class alignas(64) TunnelTemplate {
+class TunnelTemplate {
  public:
   // Bytes in front of the inner packet.
   uint16_t length() const noexcept { return length_; }
@@ -80,34 +82,42 @@ class alignas(64) TunnelTemplate {
   static constexpr size_t kShort = 64;  // one cache line
   static constexpr size_t kLong = 96;
 
+  uint64_t request_flags() const noexcept;
   bool move_request(rte_mbuf& packet, uint32_t removed) const noexcept;
   void copy_to(uint8_t* end, uint32_t room) const noexcept;
   void write_outer_ip(uint8_t* start, const InnerPacket& inner, uint8_t traffic_class, uint16_t udp_length,
                       bool dont_fragment) const noexcept;
 
-  uint64_t request_flags_ = 0;  // what an open request needs besides
-  uint16_t length_ = 0;
-  uint16_t l3_offset_ = 0;
-  uint16_t udp_offset_ = 0;
-  net::Sum ipv4_sum_ = 0;   // of the header without what differs
+  // The headers end where this ends, so that copies of two fixed sizes serve all lengths and the short one
+  // is just as long as a cache line.
+  alignas(32) std::array<uint8_t, kLong> bytes_{};
+  net::Sum ipv4_sum_ = 0;  // of the header without what differs
+  uint8_t length_ = 0;
+  uint8_t l3_offset_ = 0;
+  uint8_t udp_offset_ = 0;
   uint8_t class_mask_ = 0;  // which bits of the traffic class are the packet's
   uint8_t class_bits_ = 0;  // the others
-  bool is_ipv4_ = false;
-  bool is_routed_ = false;
-  bool has_checksum_ = false;
-  bool needs_ip_id_ = false;
-  bool inherits_df_ = false;
-  // The headers end where this ends, so that copies of two fixed sizes serve all lengths and the short one
-  // is just one cache line.
-  alignas(32) std::array<uint8_t, kLong> bytes_{};
+  net::Encapsulation encapsulation_ = net::Encapsulation::Vxlan;
+  bool is_ipv4_ : 1 = false;
+  bool is_routed_ : 1 = false;
+  bool has_checksum_ : 1 = false;
+  bool needs_ip_id_ : 1 = false;
+  bool inherits_df_ : 1 = false;
 };
-static_assert(sizeof(TunnelTemplate) == 128);
+static_assert(sizeof(TunnelTemplate) == 128);  // of which NextHop uses what is left over
 
 // nullopt: the addresses are of two families, or VNI or DSCP is out of its range.
 std::optional<TunnelTemplate> make_template(const TunnelSpec& spec);
 
 // Leaves the inner frame of what read_tunnel() found: outer headers and padding are cut off, and what the
 // receive side said or asked is forgotten, because it was about them.
-void decapsulate(rte_mbuf& packet, const net::TunnelPacket& tunnel) noexcept;
+inline void decapsulate(rte_mbuf& packet, uint16_t inner_offset, uint32_t inner_length) noexcept {
+  clear_offload_request(packet);
+  rte_pktmbuf_adj(&packet, inner_offset);
+  trim(packet, inner_length);
+}
+inline void decapsulate(rte_mbuf& packet, const net::TunnelPacket& tunnel) noexcept {
+  decapsulate(packet, tunnel.inner_offset, tunnel.inner_length);
+}
 
 }  // namespace podswitch

@@ -19,7 +19,7 @@ using NextHopId = uint32_t;  // below kMaxNextHops
 inline constexpr NextHopId kMaxNextHops = 1 << 16;
 inline constexpr NextHopId kNoNextHop = kMaxNextHops;
 
-struct NextHop {
+struct alignas(64) NextHop {
   enum class Kind : uint8_t {
     None,                // nobody's number: what names it is about to go
     Unreachable,         // the route says that there is nobody
@@ -32,13 +32,14 @@ struct NextHop {
     Unresolved,          // Tunnel, and the underlay's MAC is not known
     UnderlayUnresolved,  // Underlay, and its MAC is not known
   };
+  [[no_unique_address]] TunnelTemplate tunnel{};  // Tunnel
   Kind kind = Kind::None;
   PortId port = kNoPort;
   Fid fid = kNoFid;                // at the egress port
   uint16_t mtu = 0;                // bytes of layer 3 that fit, encapsulation taken off
   std::array<uint8_t, 12> macs{};  // destination and source, for all but Tunnel; Link: the source
-  TunnelTemplate tunnel{};         // Tunnel
 };
+static_assert(sizeof(NextHop) == 128);  // two cache lines; all but the template in the second one
 
 // Without a tunnel, or so once a MAC is known.
 inline bool is_direct(NextHop::Kind kind) noexcept {

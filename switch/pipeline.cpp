@@ -10,19 +10,23 @@ void run_pipeline(Burst& burst, const Snapshot& snapshot, Local& local) noexcept
   // One test for all stages that only an uplink needs.
   if (snapshot.ports[burst.in_port].is_uplink) {
     stages::decapsulate(burst, snapshot, local);
-    stages::listen(burst, snapshot, local);
+    if (burst.is_any_open()) stages::listen(burst, snapshot, local);
     stages::spread(burst, snapshot, local);
   }
   run_later_stages(burst, snapshot, local);
 }
 
+// Each stage looks at a burst that may have something for it; out of a tunnel that mostly is the route stage
+// alone.
 void run_later_stages(Burst& burst, const Snapshot& snapshot, Local& local) noexcept {
-  stages::guard(burst, snapshot, local);
-  stages::learn(burst, snapshot, local);
-  stages::answer(burst, snapshot, local);
+  if (burst.is_any_open()) {
+    stages::guard(burst, snapshot, local);
+    stages::learn(burst, snapshot, local);
+    stages::answer(burst, snapshot, local);
+  }
   stages::route(burst, snapshot, local);
   stages::deliver(burst, snapshot, local);
-  stages::forward(burst, snapshot, local);
+  if (burst.is_any_open()) stages::forward(burst, snapshot, local);
   stages::rewrite(burst, snapshot, local);
 }
 

@@ -107,14 +107,14 @@ void add_port(Snapshot& snapshot, const BridgePort& port, const std::vector<Fid>
   snapshot.trunk_tables.push_back(std::move(table));
 }
 
-AddressTable addresses_under(Fid fid, const std::vector<IpAddress>& addresses,
-                             const std::vector<Routing::Tunnel::Peer>& peers = {}) {
-  std::vector<std::tuple<Fid, IpAddress, AddressTable::Owner>> entries;
-  for (const IpAddress& ip : addresses) entries.emplace_back(fid, ip, AddressTable::Owner{{}, kNoPort});
+VtepTable vteps_of(const std::vector<IpAddress>& addresses,
+                   const std::vector<Routing::Tunnel::Peer>& peers = {}) {
+  std::vector<VtepTable::Entry> entries;
+  entries.reserve(addresses.size());
+  for (const IpAddress& ip : addresses) entries.push_back({ip});
   for (const auto& peer : peers)
-    for (const IpAddress& ip : peer.vteps)
-      entries.emplace_back(fid, ip, AddressTable::Owner{{}, kNoPort, peer.hop});
-  AddressTable table;
+    for (const IpAddress& ip : peer.vteps) entries.push_back({ip, peer.hop});
+  VtepTable table;
   table.build(entries);
   return table;
 }
@@ -135,11 +135,10 @@ void add_tunnel(Snapshot& snapshot, const Routing::Tunnel& tunnel, FidMap& fids)
   view.udp_port = tunnel.udp_port;
   view.vni = tunnel.vni;
   view.fid = fids.get(tunnel.network, 0);
-  view.underlay = fids.get(tunnel.underlay, tunnel.underlay_vlan);
   view.vtep_mac = tunnel.vtep_mac.as_u64();
   view.uplink_mac = tunnel.uplink_mac.as_u64();
-  view.own_vteps = addresses_under(view.underlay, tunnel.own_vteps);
-  view.vteps = addresses_under(view.underlay, tunnel.vteps, tunnel.peers);
+  view.own_vteps = vteps_of(tunnel.own_vteps);
+  view.vteps = vteps_of(tunnel.vteps, tunnel.peers);
   add_stretched(snapshot, tunnel, fids);
 }
 

@@ -22,6 +22,7 @@
 #include "switch/lpm.h"
 #include "switch/net/address.h"
 #include "switch/next_hop.h"
+#include "switch/vtep_table.h"
 
 namespace podswitch {
 
@@ -96,14 +97,10 @@ class AddressTable {
  public:
   struct Owner {
     MacAddress mac;
-    PortId port;                 // kNoPort: the gateway
-    NextHopId hop = kNoNextHop;  // of a VTEP: takes bridged frames there
+    PortId port;  // kNoPort: the gateway
   };
   void build(const std::vector<std::tuple<Fid, IpAddress, Owner>>& entries);
   const Owner* find(Fid fid, const IpAddress& ip) const noexcept;
-  void prefetch(Fid fid, const IpAddress& ip) const noexcept {
-    rte_prefetch0(&slots_[hash(fid, ip) & (slots_.size() - 1)]);
-  }
   size_t size() const { return size_; }
 
  private:
@@ -144,11 +141,10 @@ struct TunnelView {
   uint16_t udp_port = 0;
   uint32_t vni = 0;
   Fid fid = kNoFid;       // of the network that the VNI stands for
-  Fid underlay = kNoFid;  // what `vteps` and `own_vteps` are kept under
   uint64_t vtep_mac = 0;  // inner destination of what is for us
   uint64_t uplink_mac = 0;
-  AddressTable own_vteps;  // where our tunnels end
-  AddressTable vteps;      // where the other nodes' do
+  VtepTable own_vteps;  // where our tunnels end
+  VtepTable vteps;      // where the other nodes' do
   VniTable stretched;
   std::vector<NextHopId> peers;  // all VTEPs that take part in the stretched networks
 };
@@ -217,9 +213,7 @@ struct Routing {
     uint16_t udp_port = 0;
     uint32_t vni = 0;
     MacAddress vtep_mac, uplink_mac;
-    std::string network;         // that the VNI stands for
-    std::string underlay;        // the network of the uplink
-    uint16_t underlay_vlan = 0;  // 0: its frames come untagged
+    std::string network;  // that the VNI stands for
     std::vector<IpAddress> own_vteps, vteps;
     std::map<std::string, uint32_t> stretched;  // networks, and the VNI of each
     struct Peer {

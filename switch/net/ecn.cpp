@@ -26,11 +26,7 @@ void set_ipv6_ecn(rte_mbuf& packet, uint16_t l3_offset, Ecn ecn) noexcept {
 
 }  // namespace
 
-bool apply_outer_ecn(rte_mbuf& packet, uint16_t ether_type, uint16_t l3_offset,
-                     uint8_t outer_traffic_class) noexcept {
-  const Ecn outer = ecn_of(outer_traffic_class);
-  if (outer == Ecn::NotEct || outer == Ecn::Ect0) [[likely]]
-    return true;
+bool detail::combine_ecn(rte_mbuf& packet, uint16_t ether_type, uint16_t l3_offset, Ecn outer) noexcept {
   if (ether_type != kEtherTypeIpv4 && ether_type != kEtherTypeIpv6) return true;
   const Ecn inner = ecn_of(traffic_class(packet, ether_type, l3_offset));
   if (inner == Ecn::NotEct) return outer != Ecn::Ce;

@@ -30,10 +30,20 @@ inline uint8_t traffic_class(const rte_mbuf& packet, uint16_t ether_type, uint16
   return 0;
 }
 
+namespace detail {
+// apply_outer_ecn() for an outer field that may change the inner one.
+bool combine_ecn(rte_mbuf& packet, uint16_t ether_type, uint16_t l3_offset, Ecn outer) noexcept;
+}  // namespace detail
+
 // RFC 6040 section 4.2 at the end of a tunnel: gives the inner IP header at `l3_offset` the ECN field that
 // its own and the outer one make, with the checksum updated. False: the packet must be dropped (congestion
 // was experienced by a transport that would not understand). Other than IP stays as it is.
-[[nodiscard]] bool apply_outer_ecn(rte_mbuf& packet, uint16_t ether_type, uint16_t l3_offset,
-                                   uint8_t outer_traffic_class) noexcept;
+[[nodiscard]] inline bool apply_outer_ecn(rte_mbuf& packet, uint16_t ether_type, uint16_t l3_offset,
+                                          uint8_t outer_traffic_class) noexcept {
+  const Ecn outer = ecn_of(outer_traffic_class);
+  if (outer == Ecn::NotEct || outer == Ecn::Ect0) [[likely]]
+    return true;
+  return detail::combine_ecn(packet, ether_type, l3_offset, outer);
+}
 
 }  // namespace podswitch::net

@@ -93,12 +93,6 @@ std::optional<TunnelHeader> read_geneve(const rte_mbuf& packet, uint32_t offset)
   return TunnelHeader{geneve->vni_reserved.host() >> 8, length};
 }
 
-bool is_ipv4_checksum_right(const rte_mbuf& packet, const Ipv4Header& ip) noexcept {
-  const bool is_of_inner = (packet.packet_type & RTE_PTYPE_TUNNEL_MASK) != 0;
-  if (!is_of_inner && (packet.ol_flags & RTE_MBUF_F_RX_IP_CKSUM_GOOD) != 0) return true;  // GOOD or NONE
-  return sum_ipv4_header(&ip, (ip.version_ihl & 0x0fu) * 4) == kGoodSum;
-}
-
 // True when the receiving port answers for the UDP checksum, or the packet never was on a wire.
 bool is_udp_vouched_for(const rte_mbuf& packet) noexcept {
   if ((packet.ol_flags & (RTE_MBUF_F_TX_L4_MASK | RTE_MBUF_F_TX_TCP_SEG)) != 0) return true;

@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "switch/net/address.h"
+#include "switch/net/checksum.h"
 #include "switch/net/headers.h"
 
 namespace podswitch::net {
@@ -50,6 +51,13 @@ struct TunnelRead {
 // tunnel (packet_type) and so speaks of the inner packet otherwise.
 TunnelRead read_tunnel(const rte_mbuf& packet, uint16_t ether_type, uint16_t l3_offset, uint16_t udp_port,
                        Encapsulation encapsulation) noexcept;
+
+// Also when the receiving port has verified it, unless what it says is about the inner packet.
+inline bool is_ipv4_checksum_right(const rte_mbuf& packet, const Ipv4Header& ip) noexcept {
+  const bool is_of_inner = (packet.packet_type & RTE_PTYPE_TUNNEL_MASK) != 0;
+  if (!is_of_inner && (packet.ol_flags & RTE_MBUF_F_RX_IP_CKSUM_GOOD) != 0) return true;  // GOOD or NONE
+  return sum_ipv4_header(&ip, (ip.version_ihl & 0x0fu) * 4) == Sum{0xffff};
+}
 
 // What a tunnel takes from the MTU of the underlay: outer IP and UDP, tunnel and inner Ethernet header. A
 // VLAN tag of the underlay takes nothing, it is not in the MTU.

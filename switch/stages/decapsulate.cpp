@@ -6,6 +6,7 @@
 #include "switch/net/headers.h"
 #include "switch/net/l3.h"
 #include "switch/net/mbuf_view.h"
+#include "switch/net/plain_tunnel.h"
 #include "switch/net/tunnel.h"
 #include "switch/stages/stages.h"
 
@@ -83,92 +84,57 @@ void parse_frame(const rte_mbuf& packet, PacketMeta& meta, Fid fid, NextHopId pe
   meta.verdict = Verdict::Deliver;
 }
 
-// Whose tunnels end here and who may send, looked up once for those that follow each other.
-class Vteps {
- public:
-  explicit Vteps(const TunnelView& view) noexcept : view_(view) {}
-
-  // Of many other nodes' VTEPs few are in a near cache.
-  void prefetch(const Burst& burst) const noexcept {
-    constexpr size_t kNear = 256;
-    if (view_.vteps.size() < kNear) return;
-    for (uint16_t i = 0; i < burst.count; ++i) {
-      const PacketMeta& meta = burst.meta[i];
-      if (meta.verdict != Verdict::Undecided) continue;
-      if (meta.ether_type == net::kEtherTypeIpv4)
-        prefetch<net::Ipv4Header>(*burst.packets[i], meta);
-      else if (meta.ether_type == net::kEtherTypeIpv6)
-        prefetch<net::Ipv6Header>(*burst.packets[i], meta);
-    }
-  }
-  // nullptr: none.
-  const AddressTable::Owner* own(const IpAddress& ip) noexcept { return find(view_.own_vteps, ip, own_); }
-  const AddressTable::Owner* other(const IpAddress& ip) noexcept { return find(view_.vteps, ip, other_); }
-
- private:
-  template <typename Header>
-  void prefetch(const rte_mbuf& packet, const PacketMeta& meta) const noexcept {
-    if (const auto* ip = net::header_at<Header>(packet, meta.l3_offset))
-      view_.vteps.prefetch(view_.underlay, IpAddress(ip->source));
-  }
-
-  struct Last {
-    IpAddress ip;
-    const AddressTable::Owner* owner = nullptr;
-  };
-  const AddressTable::Owner* find(const AddressTable& table, const IpAddress& ip, Last& last) const noexcept {
-    if (last.owner == nullptr || last.ip != ip) last = {ip, table.find(view_.underlay, ip)};
-    return last.owner;
-  }
-
-  const TunnelView& view_;
-  Last own_, other_;
-};
-
 // Whether a packet that cannot be read as a tunnel's was sent to one of ours: a pod may use the port, too.
-bool may_be_for(Vteps& vteps, const rte_mbuf& packet, const PacketMeta& meta) noexcept {
+bool may_be_for_us(const rte_mbuf& packet, const PacketMeta& meta, const TunnelView& view) noexcept {
   if (meta.ether_type == net::kEtherTypeIpv4) {
     const auto* ip = net::header_at<net::Ipv4Header>(packet, meta.l3_offset);
-    return ip == nullptr || vteps.own(IpAddress(ip->destination)) != nullptr;
+    return ip == nullptr || view.own_vteps.find(ip->destination);
   }
   const auto* ip = net::header_at<net::Ipv6Header>(packet, meta.l3_offset);
-  return ip == nullptr || vteps.own(IpAddress(ip->destination)) != nullptr;
+  return ip == nullptr || view.own_vteps.find(IpAddress(ip->destination));
 }
 
-void take_out(rte_mbuf& packet, PacketMeta& meta, const Snapshot& snapshot, Vteps& vteps) noexcept {
+// Tunnel: net::TunnelPacket or net::PlainTunnel.
+template <typename Tunnel>
+void take_out(rte_mbuf& packet, PacketMeta& meta, const Snapshot& snapshot, const Tunnel& tunnel) noexcept {
   const TunnelView& view = snapshot.tunnel;
-  const net::TunnelRead read =
-      net::read_tunnel(packet, meta.ether_type, meta.l3_offset, view.udp_port, view.encapsulation);
-  if (read.verdict == net::TunnelVerdict::NotTunnel) return take_direct(packet, meta, snapshot);
-  if (read.verdict == net::TunnelVerdict::Malformed)
-    return may_be_for(vteps, packet, meta) ? meta.drop(DropReason::TunnelMalformed)
-                                           : take_direct(packet, meta, snapshot);
-  const net::TunnelPacket& tunnel = read.packet;
-  if (vteps.own(tunnel.outer_destination) == nullptr) return take_direct(packet, meta, snapshot);
-  const auto* vtep = vteps.other(tunnel.outer_source);
-  if (vtep == nullptr) return meta.drop(DropReason::TunnelVtepUnknown);
+  if (!view.own_vteps.find(tunnel.outer_destination)) return take_direct(packet, meta, snapshot);
+  const auto bridged_hop = view.vteps.find(tunnel.outer_source);
+  if (!bridged_hop) return meta.drop(DropReason::TunnelVtepUnknown);
   const bool is_routed = tunnel.vni == view.vni;
   const Fid fid = is_routed ? view.fid : view.stretched.find(tunnel.vni);
   if (fid == kNoFid) return meta.drop(DropReason::TunnelVniUnknown);
-  podswitch::decapsulate(packet, tunnel);
+  podswitch::decapsulate(packet, tunnel.inner_offset, tunnel.inner_length);
   if (is_routed)
     parse_inner(packet, meta, snapshot);
   else
-    parse_frame(packet, meta, fid, vtep->hop);
+    parse_frame(packet, meta, fid, *bridged_hop);
   if (meta.verdict != Verdict::Drop &&
       !net::apply_outer_ecn(packet, meta.ether_type, meta.l3_offset, tunnel.outer_ecn_tos))
     meta.drop(DropReason::TunnelMalformed);
+}
+
+void look_at(rte_mbuf& packet, PacketMeta& meta, const Snapshot& snapshot) noexcept {
+  const TunnelView& view = snapshot.tunnel;
+  net::PlainTunnel plain;
+  if (net::read_plain_tunnel(packet, meta.ether_type, meta.l3_offset, view.udp_port, view.encapsulation,
+                             plain)) [[likely]]
+    return take_out(packet, meta, snapshot, plain);
+  const net::TunnelRead read =
+      net::read_tunnel(packet, meta.ether_type, meta.l3_offset, view.udp_port, view.encapsulation);
+  if (read.verdict == net::TunnelVerdict::Tunnel) return take_out(packet, meta, snapshot, read.packet);
+  if (read.verdict == net::TunnelVerdict::Malformed && may_be_for_us(packet, meta, view))
+    return meta.drop(DropReason::TunnelMalformed);
+  take_direct(packet, meta, snapshot);
 }
 
 }  // namespace
 
 void decapsulate(Burst& burst, const Snapshot& snapshot, Local&) noexcept {
   if (!snapshot.ports[burst.in_port].is_uplink || !snapshot.tunnel.enabled) return;
-  Vteps vteps(snapshot.tunnel);
-  vteps.prefetch(burst);
   for_each_undecided(burst, [&](rte_mbuf& packet, PacketMeta& meta) noexcept {
     if ((meta.destination & kGroupBit) != 0 || !is_ip(meta.ether_type)) return;
-    take_out(packet, meta, snapshot, vteps);
+    look_at(packet, meta, snapshot);
     burst.to_route += meta.verdict == Verdict::Route ? 1 : 0;
     burst.to_deliver += meta.verdict == Verdict::Deliver ? 1 : 0;
   });

@@ -36,8 +36,7 @@ const Header* quoted_tunnel(const rte_mbuf& packet, const net::L3& l3, const Tun
   const auto* ip = net::header_at<Header>(packet, start);
   const auto* udp = net::header_at<net::UdpHeader>(packet, start + sizeof(Header));
   if (ip == nullptr || udp == nullptr || udp->destination_port != be16_t(view.udp_port) ||
-      view.own_vteps.find(view.underlay, IpAddress(ip->source)) == nullptr ||
-      view.vteps.find(view.underlay, IpAddress(ip->destination)) == nullptr)
+      !view.own_vteps.find(IpAddress(ip->source)) || !view.vteps.find(IpAddress(ip->destination)))
     return nullptr;
   return ip;
 }

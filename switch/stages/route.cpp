@@ -40,15 +40,15 @@ class Router {
         from_underlay_(snapshot.ports[burst.in_port].is_uplink) {}
 
   // The next hop of each packet, fetched while those of the others are looked for: with many nodes they are
-  // in no near cache.
+  // in no near cache. From the underlay packets go to pods, whose next hops have no template.
   void find_hops(const Burst& burst) noexcept {
     for (uint16_t i = 0; i < burst.count; ++i) {
       const PacketMeta& meta = burst.meta[i];
       if (meta.verdict != Verdict::Route) continue;
       hops_[i] = hop_of_destination(*burst.packets[i], meta);
       if (hops_[i] == nullptr) continue;
-      for (size_t at = 0; at < sizeof(NextHop); at += RTE_CACHE_LINE_SIZE)
-        rte_prefetch0(reinterpret_cast<const char*>(hops_[i]) + at);
+      rte_prefetch0(&hops_[i]->kind);
+      if (!from_underlay_) rte_prefetch0(hops_[i]);
     }
   }
 

@@ -51,7 +51,10 @@ void spread(Burst& burst, const Snapshot&, Local& local) noexcept {
     PacketMeta& meta = burst.meta[i];
     if (is_for_pods(meta)) {
       const Spreader::Fate fate = spreader.offer(*burst.packets[i], meta, burst.in_port);
-      if (fate == Spreader::Fate::Gone) continue;
+      if (fate == Spreader::Fate::Gone) {
+        --(meta.verdict == Verdict::Route ? burst.to_route : burst.to_deliver);
+        continue;
+      }
       if (fate == Spreader::Fate::Refused) meta.drop(DropReason::HandOverRefused);
     }
     keep(burst, i, kept++);

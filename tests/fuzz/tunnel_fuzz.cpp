@@ -12,6 +12,7 @@
 #include "switch/net/flow_hash.h"
 #include "switch/net/headers.h"
 #include "switch/net/mbuf_view.h"
+#include "switch/net/plain_tunnel.h"
 #include "switch/offload.h"
 #include "tests/fuzz/exact_packet.h"
 #include "tests/unit/packet_builder.h"
@@ -72,6 +73,9 @@ void read_any(const Controls& controls, const uint8_t* frame, size_t size) {
     packet->ol_flags |= RTE_MBUF_F_RX_L4_CKSUM_GOOD | RTE_MBUF_F_RX_IP_CKSUM_GOOD;
   const uint16_t port = spec.encapsulation == net::Encapsulation::Vxlan ? net::kVxlanPort : net::kGenevePort;
   const net::TunnelRead read = net::read_tunnel(*packet, ether_type, offset, port, spec.encapsulation);
+  net::PlainTunnel plain;
+  if (net::read_plain_tunnel(*packet, ether_type, offset, port, spec.encapsulation, plain))
+    require(read.verdict == net::TunnelVerdict::Tunnel && net::is_same(plain, read.packet));
   if (read.verdict != net::TunnelVerdict::Tunnel) return;
   const net::TunnelPacket& tunnel = read.packet;
   require(tunnel.vni <= net::kMaxVni && tunnel.inner_length >= kEthernet);

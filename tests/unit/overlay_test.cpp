@@ -59,6 +59,7 @@ class Node {
     underlay_.set(plan.uplink, plan.hops, 1);
     underlay_.heard(peers, mac(number == 1 ? kNicTwo : kNicOne), 1);
     plan.routing.next_hops = &table_;
+    link_fid_ = plan.uplink.fid;
     const std::vector<BridgePort> ports{
         {.id = kPod, .mac = pod_.mac, .ips = pod_.ips},
         {.id = kUplink,
@@ -74,7 +75,7 @@ class Node {
   Rig& rig() { return *rig_; }
   void resolve(const IpAddress& host, const MacAddress& to) {
     ASSERT_TRUE(rig_->snapshot().tunnel.enabled);
-    rig_->link_hosts().set(rig_->snapshot().tunnel.underlay, host, to, 1);
+    rig_->link_hosts().set(link_fid_, host, to, 1);
   }
   Outcome send(PortId in, PacketPtr packet) { return rig_->send(in, std::move(packet)); }
   Outcome send(PortId in, const Packet& packet) { return rig_->send(in, packet); }
@@ -82,6 +83,7 @@ class Node {
  private:
   PortSpec pod_, uplink_, host_;
   FidMap fids_;
+  Fid link_fid_ = kNoFid;
   RoutePlanner planner_;
   NextHopTable table_;
   NeighbourTable link_hosts_{{.capacity = 100}};

@@ -155,7 +155,6 @@ TEST_F(RoutingTest, UnderlayInAVlan) {
   EXPECT_EQ(plan.uplink.fid, fid);
   for (const char* to : {"10.244.2.1", "192.0.2.1", "192.0.2.2", "192.0.2.77"})
     EXPECT_EQ(hop_to(plan, to)->hop.fid, fid) << to;
-  EXPECT_EQ(plan.routing.tunnel->underlay_vlan, 100);
 }
 
 TEST_F(RoutingTest, KeepsNumbersAndTablesThatDidNotChange) {

@@ -224,7 +224,6 @@ class SpreadTest : public testing::Test {
     tunnel.vtep_mac = mac(kVtepMac);
     tunnel.uplink_mac = mac(kNicMac);
     tunnel.network = "default";
-    tunnel.underlay = "underlay";
     tunnel.own_vteps = {*IpAddress::parse("192.0.2.2")};
     tunnel.vteps = {*IpAddress::parse("192.0.2.1")};
     routing.tunnel = tunnel;

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "switch/net/plain_tunnel.h"
 #include "tests/unit/packet_builder.h"
 
 namespace podswitch::test {
@@ -35,12 +36,35 @@ Packet geneve(Packet outer, const Bytes& options = {}) {
   return outer.udp(50000, kPort).geneve(kVni, options).payload(inner_frame());
 }
 
+// What the shortcut accepts, it reads as the whole does.
 TunnelRead read(const rte_mbuf& mbuf, const Packet& packet, Encapsulation encapsulation = kVxlan) {
-  return net::read_tunnel(mbuf, packet.payload_ether_type(), packet.l3_offset(), kPort, encapsulation);
+  const TunnelRead whole =
+      net::read_tunnel(mbuf, packet.payload_ether_type(), packet.l3_offset(), kPort, encapsulation);
+  net::PlainTunnel plain;
+  if (!net::read_plain_tunnel(mbuf, packet.payload_ether_type(), packet.l3_offset(), kPort, encapsulation,
+                              plain))
+    return whole;
+  EXPECT_EQ(whole.verdict, TunnelVerdict::Tunnel);
+  EXPECT_TRUE(is_same(plain, whole.packet));
+  return whole;
+}
+bool is_plain(const Packet& packet, Encapsulation encapsulation) {
+  net::PlainTunnel plain;
+  return net::read_plain_tunnel(*packet.mbuf(), packet.payload_ether_type(), packet.l3_offset(), kPort,
+                                encapsulation, plain);
 }
 TunnelVerdict verdict_of(const Packet& packet, Encapsulation encapsulation = kVxlan,
                          const std::vector<size_t>& sizes = {}) {
   return read(*packet.mbuf(sizes), packet, encapsulation).verdict;
+}
+
+TEST(Tunnel, WhatIsCommonTakesTheShortcut) {
+  EXPECT_TRUE(is_plain(vxlan(v4()).no_checksum(), kVxlan));
+  EXPECT_TRUE(is_plain(vxlan(v4({.fragment = 0x4000})).no_checksum().padding(7), kVxlan));
+  EXPECT_TRUE(is_plain(geneve(v4()).no_checksum(), kGeneve));
+  EXPECT_FALSE(is_plain(vxlan(v4()), kVxlan));  // a checksum to verify
+  EXPECT_FALSE(is_plain(geneve(v4(), Bytes(8, 0)).no_checksum(), kGeneve));
+  EXPECT_FALSE(is_plain(vxlan(v6()).no_checksum(), kVxlan));
 }
 
 TEST(Tunnel, ReadsWhatIsRight) {

@@ -124,7 +124,6 @@ Cluster::Cluster(uint32_t nodes, uint32_t pods) : nodes_(nodes) {
   tunnel.vtep_mac = kVtepMac;
   tunnel.uplink_mac = kUplinkMac;
   tunnel.network = "default";
-  tunnel.underlay = "underlay";
   tunnel.own_vteps = {IpAddress(vtep_of(0))};
   for (uint32_t node = 1; node <= nodes; ++node) {
     add_node(node, routes);
