@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "ctl/object_splitter.h"
-#include "tests/unit/stub_handler.h"
+#include "tests/unit/ctl/stub_handler.h"
 
 namespace podswitch {
 namespace {

@@ -14,7 +14,7 @@
 #include <thread>
 
 #include "ctl/client.h"
-#include "tests/unit/stub_handler.h"
+#include "tests/unit/ctl/stub_handler.h"
 #include "tests/unit/temporary_directory.h"
 
 namespace podswitch {
