@@ -79,6 +79,7 @@ Underlay::Replaced Underlay::heard(const IpAddress& ip, const MacAddress& mac, u
   entry.heard = now;
   if (entry.mac == mac) return {};
   entry.mac = mac;
+  entry.unanswered = 0;
   link_hosts_.add(ip, mac, now);  // pods talk to it, too
   write_all(entry.hops);
   return std::exchange(replaced_, {});
@@ -87,7 +88,8 @@ Underlay::Replaced Underlay::heard(const IpAddress& ip, const MacAddress& mac, u
 void Underlay::wanted(const IpAddress& ip, uint32_t now) {
   const auto known = entries_.find(ip);
   if (known == entries_.end()) return link_hosts_.wanted(ip);
-  if (known->second.mac) link_hosts_.add(ip, *known->second.mac, now);  // else it is asked for
+  const Entry& entry = known->second;  // is asked for when its MAC is not known
+  if (entry.mac || entry.is_silent()) link_hosts_.add(ip, entry.mac.value_or(MacAddress{}), now);
 }
 
 Underlay::Replaced Underlay::too_big(const IpAddress& ip, uint16_t mtu, uint32_t now) {
@@ -128,12 +130,15 @@ void Underlay::ask_if_due(const IpAddress& ip, Entry& entry, uint32_t now) {
     entry.mac.reset();
     entry.ask_at = 0;
     entry.patience = 1;
+    entry.unanswered = kMaxQuestions + 1;
     write_all(entry.hops);
   }
   if (!entry.mac) {
     if (now < entry.ask_at) return;
     entry.ask_at = now + entry.patience;
-    entry.patience = std::min(entry.patience * 2, kMaxPatience);
+    if (entry.unanswered >= kMaxQuestions) entry.patience = std::min(entry.patience * 2, kMaxPatience);
+    if (entry.unanswered == kMaxQuestions + 1) return ask(ip, std::nullopt);
+    if (++entry.unanswered > kMaxQuestions) write_all(entry.hops);
   }
   ask(ip, entry.mac);
 }
@@ -149,7 +154,9 @@ void Underlay::write_all(const std::set<NextHopId>& hops) {
 void Underlay::write(const PlannedHop& planned) {
   auto hop = std::make_unique<NextHop>(planned.hop);
   if (planned.via) {
-    const std::optional<MacAddress>& mac = entries_[*planned.via].mac;
+    const Entry& neighbour = entries_[*planned.via];
+    const std::optional<MacAddress>& mac = neighbour.mac;
+    hop->is_silent = neighbour.is_silent();
     if (!mac) hop->kind = planned.tunnel ? NextHop::Kind::Unresolved : NextHop::Kind::UnderlayUnresolved;
     if (mac) std::memcpy(hop->macs.data(), mac->bytes.data(), mac->bytes.size());
     if (mac && planned.tunnel) {

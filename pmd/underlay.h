@@ -82,6 +82,8 @@ class Underlay {
     uint32_t heard = 0;     // second of the switch's clock; 0: never
     uint32_t ask_at = 0;    // while it is unknown
     uint32_t patience = 1;  // seconds until it is asked again
+    int unanswered = 0;     // questions in a row
+    bool is_silent() const { return !mac && unanswered > kMaxQuestions; }
     std::set<NextHopId> hops;
   };
   struct Vtep {

@@ -34,6 +34,7 @@ struct alignas(64) NextHop {
   };
   [[no_unique_address]] TunnelTemplate tunnel{};  // Tunnel
   Kind kind = Kind::None;
+  bool is_silent = false;  // unresolved: was asked for in vain, so that senders are told
   PortId port = kNoPort;
   Fid fid = kNoFid;                // at the egress port
   uint16_t mtu = 0;                // bytes of layer 3 that fit, encapsulation taken off

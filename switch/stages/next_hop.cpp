@@ -48,19 +48,20 @@ IpAddress source_of(const rte_mbuf& packet, const PacketMeta& meta) noexcept {
 
 }  // namespace
 
-bool resolve(const NextHop& hop, rte_mbuf& packet, PacketMeta& meta, Local& local) noexcept {
+Resolved resolve(const NextHop& hop, rte_mbuf& packet, PacketMeta& meta, Local& local) noexcept {
   const bool is_v4 = meta.ether_type == net::kEtherTypeIpv4;
   const IpAddress to =
       is_v4 ? destination_of<net::Ipv4Header>(packet, meta) : destination_of<net::Ipv6Header>(packet, meta);
   if (const auto mac = local.link_hosts->find(hop.fid, to)) {
+    if (mac->is_zero()) return Resolved::Silent;
     std::memcpy(rte_pktmbuf_mtod(&packet, void*), mac->bytes.data(), mac->bytes.size());
-    return true;
+    return Resolved::Yes;
   }
   const IpAddress from =
       is_v4 ? source_of<net::Ipv4Header>(packet, meta) : source_of<net::Ipv6Header>(packet, meta);
   if (local.wanted_limiter.allow(from, rte_rdtsc())) (void)local.wanted->push(to);
   meta.drop(DropReason::NextHopUnresolved);
-  return false;
+  return Resolved::No;
 }
 
 void hand_to(const NextHop& hop, rte_mbuf& packet, PacketMeta& meta, const net::L3& l3,

@@ -21,8 +21,12 @@ void hand_to(const NextHop& hop, rte_mbuf& packet, PacketMeta& meta, const net::
 void hand_piece_to(const NextHop& hop, rte_mbuf& piece, PacketMeta& meta, uint32_t flow_hash,
                    IpIds& ip_ids) noexcept;
 
-// Link: writes the destination's MAC into the Ethernet header, or drops the packet and says who is wanted;
-// then false.
-bool resolve(const NextHop& hop, rte_mbuf& packet, PacketMeta& meta, Local& local) noexcept;
+enum class Resolved : uint8_t {
+  Yes,
+  No,      // the packet is dropped, and who is wanted is asked for
+  Silent,  // was asked for in vain: the packet's sender is to be told
+};
+// Link: writes the destination's MAC into the Ethernet header.
+Resolved resolve(const NextHop& hop, rte_mbuf& packet, PacketMeta& meta, Local& local) noexcept;
 
 }  // namespace podswitch::stages

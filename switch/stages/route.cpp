@@ -86,7 +86,7 @@ class Router {
     if (hops_left(ip) <= 1 && (hop == nullptr || hop->kind != NextHop::Kind::Self))
       return fail(packet, meta, DropReason::TtlExpired, IcmpError::TimeExceeded);
     if (hop == nullptr || !leads_on(*hop)) return refuse(packet, meta, hop);
-    if (hop->kind == NextHop::Kind::Link && !from_underlay_ && !resolve(*hop, packet, meta, local_)) return;
+    if (hop->kind == NextHop::Kind::Link && !from_underlay_ && !find_host(*hop, packet, meta)) return;
     if (!fits_hop(packet, l3, meta, hop->mtu)) [[unlikely]]
       return cut(packet, meta, l3, ip, *hop);
     (void)net::decrement_ttl(ip);  // seen to be above 1
@@ -106,7 +106,18 @@ class Router {
       return fail(packet, meta, DropReason::GatewayNotRouted, IcmpError::PortUnreachable);
     if (hop->kind == NextHop::Kind::Unreachable)
       return fail(packet, meta, DropReason::RouteNone, IcmpError::HostUnreachable);
-    meta.drop(DropReason::NextHopUnresolved);
+    tell_or_drop(packet, meta, hop->is_silent);
+  }
+  // On the uplink's link. False: it is not known, and the packet is done with.
+  bool find_host(const NextHop& hop, rte_mbuf& packet, PacketMeta& meta) noexcept {
+    const Resolved resolved = resolve(hop, packet, meta, local_);
+    if (resolved == Resolved::Silent) tell_or_drop(packet, meta, true);
+    return resolved == Resolved::Yes;
+  }
+  // RFC 1812 section 5.2.7.1, RFC 4443 section 3.1. From the underlay we are nobody's router.
+  void tell_or_drop(rte_mbuf& packet, PacketMeta& meta, bool is_silent) noexcept {
+    if (!is_silent || from_underlay_) return meta.drop(DropReason::NextHopUnresolved);
+    fail(packet, meta, DropReason::NextHopUnresolved, IcmpError::HostUnreachable);
   }
 
   template <typename Address>
@@ -165,7 +176,8 @@ class Router {
     const auto l3 = net::inspect_l3(packet, meta.ether_type, meta.l3_offset);
     const NextHop* hop = l3 ? hop_of_destination(packet, meta) : nullptr;
     if (hop == nullptr) return;
-    if (hop->kind == NextHop::Kind::Link && !resolve(*hop, packet, meta, local_)) return meta.drop(reason);
+    if (hop->kind == NextHop::Kind::Link && resolve(*hop, packet, meta, local_) != Resolved::Yes)
+      return meta.drop(reason);
     (*local_.ports)[in_].reasons[static_cast<size_t>(reason)].add(1);
     hand_to(*hop, packet, meta, *l3, local_);
   }

@@ -334,6 +334,21 @@ TEST(Overlay, AsksForHostsOnTheLink) {
   EXPECT_TRUE(one.rig().wanted().empty());
 }
 
+TEST(Overlay, TellsWhoSendsToAHostThatDoesNotAnswer) {
+  Node one(1);
+  one.resolve(ip("192.0.2.77"), MacAddress{});
+  const Packet to_host = Packet().eth(kPodMac, kGatewayMac).ipv4("10.244.1.1", "192.0.2.77").udp(1, 2);
+  Outcome out = one.send(kPod, to_host);
+  ASSERT_EQ(out.verdict(), "to 1");
+  const auto* ip = net::header_at<net::Ipv4Header>(*out.packet, 14);
+  ASSERT_EQ(ip->protocol, net::kProtoIcmp);
+  EXPECT_EQ(IpAddress(ip->source).to_string(), "10.244.1.254");
+  const auto* icmp = net::header_at<net::IcmpHeader>(*out.packet, 34);
+  EXPECT_EQ(icmp->type, net::kIcmpUnreachable);
+  EXPECT_EQ(icmp->code, 1);  // host
+  EXPECT_TRUE(one.rig().wanted().empty());
+}
+
 Bytes with_mtu(uint16_t mtu, const Bytes& quoted) {
   Bytes bytes{0, 0, static_cast<uint8_t>(mtu >> 8), static_cast<uint8_t>(mtu)};
   bytes.insert(bytes.end(), quoted.begin() + 14, quoted.end());

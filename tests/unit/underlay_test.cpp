@@ -104,6 +104,52 @@ TEST_F(UnderlayTest, AsksTheSilentAndGivesThemUp) {
   EXPECT_EQ(sent(), std::vector{request(test::kBroadcastMac)});
 }
 
+TEST_F(UnderlayTest, SaysOfWhoDoesNotAnswerThatHeIsSilent) {
+  for (uint32_t now = 2; now <= 3; ++now) {
+    underlay_.every_second(now);
+    EXPECT_FALSE(table_[5].is_silent) << now;
+  }
+  EXPECT_EQ(sent().size(), 4u);  // who we are, and three questions
+  underlay_.every_second(4);
+  EXPECT_EQ(table_[5].kind, NextHop::Kind::UnderlayUnresolved);
+  EXPECT_TRUE(table_[5].is_silent);
+  underlay_.heard(kNeighbour, mac("02:00:00:00:00:09"), 5);
+  EXPECT_EQ(table_[5].kind, NextHop::Kind::Underlay);
+  EXPECT_FALSE(table_[5].is_silent);
+  underlay_.every_second(65);  // was asked for half a minute
+  EXPECT_TRUE(table_[5].is_silent);
+}
+
+TEST_F(UnderlayTest, HostsOnTheLinkAreSilentForAMoment) {
+  const IpAddress host(ip4("192.0.2.77"));
+  underlay_.wanted(host, 1);
+  for (uint32_t now = 2; now <= 3; ++now) underlay_.every_second(now);
+  EXPECT_FALSE(link_hosts_.peek(kFid, host));
+  underlay_.every_second(4);
+  EXPECT_EQ(link_hosts_.peek(kFid, host), MacAddress{});
+  const auto list = underlay_.neighbours(4);
+  ASSERT_EQ(list.size(), 2u);
+  EXPECT_FALSE(list[1].mac);
+  underlay_.wanted(host, 5);  // nobody is asked about him meanwhile
+  for (uint32_t now = 5; now <= 12; ++now) underlay_.every_second(now);
+  EXPECT_FALSE(link_hosts_.peek(kFid, host));
+}
+
+TEST_F(UnderlayTest, AHostThatWakesUpIsNoLongerSilent) {
+  const IpAddress host(ip4("192.0.2.77"));
+  underlay_.wanted(host, 1);
+  for (uint32_t now = 2; now <= 4; ++now) underlay_.every_second(now);
+  underlay_.heard(host, mac("02:00:00:00:00:77"), 5);
+  EXPECT_EQ(link_hosts_.peek(kFid, host), mac("02:00:00:00:00:77"));
+  EXPECT_EQ(underlay_.neighbours(5)[1].mac, mac("02:00:00:00:00:77"));
+}
+
+TEST_F(UnderlayTest, ASilentNextHopIsASilentHost) {
+  for (uint32_t now = 2; now <= 4; ++now) underlay_.every_second(now);
+  underlay_.wanted(kNeighbour, 5);
+  EXPECT_EQ(link_hosts_.peek(kFid, kNeighbour), MacAddress{});
+}
+
 TEST_F(UnderlayTest, FollowsANewMacAndKeepsItOverAChange) {
   underlay_.heard(kNeighbour, mac("02:00:00:00:00:09"), 2);
   EXPECT_TRUE(underlay_.heard(kNeighbour, mac("02:00:00:00:00:09"), 3).empty());
@@ -121,7 +167,7 @@ TEST_F(UnderlayTest, AsksWhoNeverAnswersLessAndLessOften) {
     underlay_.every_second(now);
     if (!sent().empty()) asked.push_back(now);
   }
-  EXPECT_EQ(asked, (std::vector<uint32_t>{2, 4, 8, 16, 24, 32}));
+  EXPECT_EQ(asked, (std::vector<uint32_t>{2, 3, 4, 5, 7, 11, 19, 27, 35}));
 }
 
 TEST_F(UnderlayTest, WritesOnlyWhatIsNew) {
@@ -209,7 +255,7 @@ TEST_F(UnderlayTest, AScanOfTheLinkGetsNoFurther) {
   EXPECT_EQ(sent().size(), 1024u);
   for (uint32_t now = 2; now <= 4; ++now) underlay_.every_second(now);
   EXPECT_EQ(sent().size(), 2048u) << "three questions in all";
-  underlay_.wanted(IpAddress(ip4("192.0.2.77")), 2);
+  underlay_.wanted(IpAddress(ip4("192.0.20.77")), 2);
   EXPECT_EQ(sent().size(), 1u) << "there is room again";
 }
 
