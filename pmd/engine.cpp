@@ -168,7 +168,7 @@ uint64_t Engine::Impl::commit(std::unique_ptr<Engine::Change> change) {
     return old != assignment_.end() && old->second != entry.second;
   });
   const PortSlots old_slots = slots_;
-  const auto old_pod_mtu = pod_mtu_;
+  const auto old_mtus = pod_mtus_;
   nodes_ = prepared.state.nodes;
   static_routes_ = prepared.state.routes;
   networks_ = prepared.state.networks;
@@ -177,7 +177,7 @@ uint64_t Engine::Impl::commit(std::unique_ptr<Engine::Change> change) {
   publish(prepared.slots, next);
   prepared.uncommitted.clear();
   settle(old_slots, prepared.slots);
-  warn_about_mtus(old_slots, old_pod_mtu);
+  warn_about_mtus(old_slots, old_mtus);
   return revision_;
 }
 
@@ -199,7 +199,7 @@ Routing Engine::Impl::plan_routes(const PortSlots& slots) {
   {
     const std::scoped_lock lock(mutex_);
     plan = planner_.plan(ports, nodes_, static_routes_, networks_, fids_);
-    pod_mtu_ = pod_mtu(ports, nodes_, options_.node_name, options_.overlay);
+    pod_mtus_ = PodMtus(ports, nodes_, options_.node_name, options_.overlay, networks_);
   }
   std::vector<NextHopTable::Replaced> replaced;
   housekeeping_.run([&] { replaced = underlay_.set(plan.uplink, plan.hops, clock_seconds_); });
@@ -215,8 +215,7 @@ std::unique_ptr<Revision> Engine::Impl::compile(const PortSlots& slots, const As
   std::vector<BridgePort> ports;
   for (const auto& [name, slot] : slots) {
     const Port& port = *slot->port;
-    ports.push_back(
-        bridge_port(port, advertised_mtu(port.spec(), options_.gateway, pod_mtu_, options_.overlay)));
+    ports.push_back(bridge_port(port, advertised_mtu(port.spec(), options_.gateway, pod_mtus_)));
   }
   revision->snapshot = compile_snapshot(ports, options_.gateway, routing, fids_);
   revision->workers.resize(workers_.size());
@@ -294,12 +293,14 @@ void Engine::Impl::settle(const PortSlots& old_slots, const PortSlots& next_slot
 }
 
 // About ports that are new, or all when the pod MTU is.
-void Engine::Impl::warn_about_mtus(const PortSlots& old_slots, const std::optional<uint16_t>& old_pod_mtu) {
-  if (pod_mtu_ != old_pod_mtu && pod_mtu_) log::info("the pod MTU is {}", *pod_mtu_);
+void Engine::Impl::warn_about_mtus(const PortSlots& old_slots, const PodMtus& old) {
+  if (pod_mtus_.routed() != old.routed() && pod_mtus_.routed())
+    log::info("the pod MTU is {}", *pod_mtus_.routed());
   for (const auto& [name, slot] : slots_) {
-    const auto old = old_slots.find(name);
-    if (old != old_slots.end() && old->second == slot && pod_mtu_ == old_pod_mtu) continue;
-    if (const std::string hint = mtu_hint(slot->port->spec(), pod_mtu_, options_.overlay); !hint.empty())
+    const PortSpec& spec = slot->port->spec();
+    const auto same = old_slots.find(name);
+    if (same != old_slots.end() && same->second == slot && pod_mtus_.of(spec) == old.of(spec)) continue;
+    if (const std::string hint = mtu_hint(spec, pod_mtus_); !hint.empty())
       log::warning("port {}: {}", name, hint);
   }
 }
@@ -309,7 +310,7 @@ void Engine::Impl::advertise_to(const PortSlots& slots) {
   std::vector<RouterAdvertiser::Listener> listeners;
   for (const auto& [name, slot] : slots) {
     const PortSpec& spec = slot->port->spec();
-    const uint16_t mtu = advertised_mtu(spec, options_.gateway, pod_mtu_, options_.overlay);
+    const uint16_t mtu = advertised_mtu(spec, options_.gateway, pod_mtus_);
     if (mtu != 0 && spec.vlan.mode != VlanMode::Trunk) listeners.push_back({slot->port.get(), mtu});
   }
   housekeeping_.run([&] { advertiser_.set(listeners); });

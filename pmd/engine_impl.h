@@ -69,7 +69,7 @@ class Engine::Impl final : public PortHost {
                                     const Routing& routing);
   Routing plan_routes(const PortSlots& slots);
   void publish(const PortSlots& slots, const Assignment& assignment);
-  void warn_about_mtus(const PortSlots& old_slots, const std::optional<uint16_t>& old_pod_mtu);
+  void warn_about_mtus(const PortSlots& old_slots, const PodMtus& old);
   void advertise_to(const PortSlots& slots);
   void settle(const PortSlots& old_slots, const PortSlots& next_slots);
   void follow_stretch(const Routing& routing);
@@ -108,7 +108,7 @@ class Engine::Impl final : public PortHost {
   Stretch stretch_;
   Assignment assignment_;
   uint64_t revision_ = 0;
-  std::optional<uint16_t> pod_mtu_;
+  PodMtus pod_mtus_;
   // Figures that a former port of the same id has left behind, so that a new one starts at 0.
   std::map<PortId, PortFigures> baseline_;
 

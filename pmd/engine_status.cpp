@@ -67,7 +67,7 @@ SwitchStatus Engine::Impl::status() const {
   const auto up = std::chrono::steady_clock::now() - started_;
   status.uptime_seconds = static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(up).count());
   status.tsc_hz = rte_get_tsc_hz();
-  status.pod_mtu = pod_mtu_;
+  status.pod_mtu = pod_mtus_.routed();
   status.gateway_mac = options_.gateway.mac;
   status.ports = slots_.size();
   status.workers = workers_.size();
@@ -98,7 +98,7 @@ std::vector<PortStatus> Engine::Impl::ports() const {
   std::vector<PortStatus> ports;
   for (const auto& [name, slot] : slots_) {
     const Port& port = *slot->port;
-    ports.push_back({port.id(), port.spec(), port.state(), mtu_hint(port.spec(), pod_mtu_, options_.overlay),
+    ports.push_back({port.id(), port.spec(), port.state(), mtu_hint(port.spec(), pod_mtus_),
                      port.state_changes(), port.device_mac(), figures_of(port)});
   }
   return ports;

@@ -17,52 +17,60 @@ bool has_family(const PortSpec& uplink, bool is_v4) {
                      [&](const PrefixedAddress& address) { return address.ip.is_v4() == is_v4; });
 }
 
-bool is_in_overlay(const PortSpec& port, const OverlayOptions& overlay) {
-  return port.role == PortRole::Pod && port.network == overlay.network;
-}
-
-}  // namespace
-
-std::optional<uint16_t> pod_mtu(const std::vector<RoutedPort>& ports, const Nodes& nodes,
-                                const std::string& own_node, const OverlayOptions& overlay) {
-  const PortSpec* uplink = uplink_of(ports);
-  if (uplink == nullptr) return std::nullopt;
-  if (uplink->underlay.empty() || overlay.mode == OverlayMode::Direct) return uplink->mtu;
-  // As tunnels are planned: over the first address of a family that both nodes have. Without other nodes, as
-  // the next one most likely will be.
-  const bool has_v4 = has_family(*uplink, true), has_v6 = has_family(*uplink, false);
-  uint16_t overhead = net::tunnel_overhead(overlay.encapsulation, has_v4);
+// As tunnels are planned: over the first address of a family that both nodes have. Without other nodes, as
+// the next one most likely will be.
+uint16_t tunnel_mtu(const PortSpec& uplink, const Nodes& nodes, const std::string& own_node,
+                    net::Encapsulation encapsulation) {
+  const bool has_v4 = has_family(uplink, true), has_v6 = has_family(uplink, false);
+  uint16_t overhead = net::tunnel_overhead(encapsulation, has_v4);
   for (const auto& [name, node] : nodes) {
     if (name == own_node) continue;
     for (const IpAddress& vtep : node->vteps) {
       if (!(vtep.is_v4() ? has_v4 : has_v6)) continue;
-      overhead = std::max(overhead, net::tunnel_overhead(overlay.encapsulation, vtep.is_v4()));
+      overhead = std::max(overhead, net::tunnel_overhead(encapsulation, vtep.is_v4()));
       break;
     }
   }
-  return mtu_in_tunnel(uplink->mtu, overhead);
+  return mtu_in_tunnel(uplink.mtu, overhead);
 }
 
-std::string mtu_hint(const PortSpec& port, const std::optional<uint16_t>& pod_mtu,
-                     const OverlayOptions& overlay) {
-  if (!pod_mtu || !is_in_overlay(port, overlay) || port.mtu <= *pod_mtu) return "";
+}  // namespace
+
+PodMtus::PodMtus(const std::vector<RoutedPort>& ports, const Nodes& nodes, const std::string& own_node,
+                 const OverlayOptions& overlay, const Networks& stretched)
+    : network_(overlay.network), stretched_(stretched) {
+  const PortSpec* uplink = uplink_of(ports);
+  if (uplink == nullptr) return;
+  routed_ = uplink->mtu;
+  if (uplink->underlay.empty()) return;
+  bridged_ = tunnel_mtu(*uplink, nodes, own_node, overlay.encapsulation);
+  if (overlay.mode != OverlayMode::Direct) routed_ = bridged_;
+}
+
+std::optional<uint16_t> PodMtus::of(const PortSpec& port) const {
+  if (port.role != PortRole::Pod) return std::nullopt;
+  if (is_stretched(port)) return bridged_;
+  return port.network == network_ ? routed_ : std::nullopt;
+}
+
+std::string mtu_hint(const PortSpec& port, const PodMtus& mtus) {
+  const std::optional<uint16_t> mtu = mtus.of(port);
+  if (!mtu || port.mtu <= *mtu) return "";
   const std::string mend = port.kind == PortKind::VhostUser
-                               ? fmt::format("; the front end decides: qemu's host_mtu={}", *pod_mtu)
+                               ? fmt::format("; the front end decides: qemu's host_mtu={}", *mtu)
                                : "";
-  return fmt::format(
-      "its MTU {} is larger than the pod MTU {}: larger packets to other nodes are fragmented or answered by "
-      "ICMP{}",
-      port.mtu, *pod_mtu, mend);
+  return fmt::format("its MTU {} is larger than the pod MTU {}: larger packets to other nodes are {} ICMP{}",
+                     port.mtu, *mtu,
+                     mtus.is_stretched(port) ? "dropped, or answered by" : "fragmented or answered by", mend);
 }
 
-uint16_t advertised_mtu(const PortSpec& port, const Gateway& gateway, const std::optional<uint16_t>& pod_mtu,
-                        const OverlayOptions& overlay) {
+uint16_t advertised_mtu(const PortSpec& port, const Gateway& gateway, const PodMtus& mtus) {
   const bool has_v6 =
       std::any_of(port.ips.begin(), port.ips.end(), [](const IpAddress& ip) { return !ip.is_v4(); });
   if (gateway.advertisements == Gateway::Advertisements::Off || !gateway.has_v6() || !has_v6 ||
       port.role != PortRole::Pod)
     return 0;
-  return pod_mtu && is_in_overlay(port, overlay) ? std::min(port.mtu, *pod_mtu) : port.mtu;
+  return std::min(port.mtu, mtus.of(port).value_or(port.mtu));
 }
 
 }  // namespace podswitch

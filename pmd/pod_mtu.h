@@ -18,17 +18,33 @@ inline uint16_t mtu_in_tunnel(uint16_t uplink_mtu, uint16_t overhead) {
   return static_cast<uint16_t>(uplink_mtu - std::min(uplink_mtu, overhead));
 }
 
-// nullopt: there is no uplink, and pods have their ports' MTU. `own_node`: this node's name in `nodes`.
-std::optional<uint16_t> pod_mtu(const std::vector<RoutedPort>& ports, const Nodes& nodes,
-                                const std::string& own_node, const OverlayOptions& overlay);
+// What fits between pods of different nodes in one packet, by the network that their ports are in. A plain
+// value.
+class PodMtus {
+ public:
+  PodMtus() = default;  // there is no uplink
+  // `own_node`: this node's name in `nodes`; `stretched`: networks that are bridged over nodes.
+  PodMtus(const std::vector<RoutedPort>& ports, const Nodes& nodes, const std::string& own_node,
+          const OverlayOptions& overlay, const Networks& stretched);
+
+  // Of the network that is routed to other nodes; nullopt: pods have their ports' MTU.
+  const std::optional<uint16_t>& routed() const { return routed_; }
+  // nullopt: what the port sends stays on this node, or is no pod's.
+  std::optional<uint16_t> of(const PortSpec& port) const;
+  bool is_stretched(const PortSpec& port) const { return stretched_.contains(port.network); }
+  bool operator==(const PodMtus&) const = default;
+
+ private:
+  std::optional<uint16_t> routed_, bridged_;
+  std::string network_;  // that is routed
+  Networks stretched_;
+};
 
 // In words, when the port's pod may send what does not fit; else empty.
-std::string mtu_hint(const PortSpec& port, const std::optional<uint16_t>& pod_mtu,
-                     const OverlayOptions& overlay);
+std::string mtu_hint(const PortSpec& port, const PodMtus& mtus);
 
 // What the gateway advertises to the port's pod; 0: nothing, because it has no IPv6 address or the gateway
 // has none, or advertisements are off.
-uint16_t advertised_mtu(const PortSpec& port, const Gateway& gateway, const std::optional<uint16_t>& pod_mtu,
-                        const OverlayOptions& overlay);
+uint16_t advertised_mtu(const PortSpec& port, const Gateway& gateway, const PodMtus& mtus);
 
 }  // namespace podswitch

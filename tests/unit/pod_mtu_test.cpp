@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pmd/pod_mtu.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace podswitch {
@@ -24,13 +25,16 @@ class PodMtu : public testing::Test {
     for (const char* vtep : vteps) spec.vteps.push_back(*IpAddress::parse(vtep));
     nodes_[name] = std::make_shared<const NodeSpec>(spec);
   }
+  PodMtus mtus() const { return {{{1, &pod_}, {2, &uplink_}}, nodes_, "own", overlay_, stretched_}; }
   std::optional<uint16_t> mtu() const {
-    return pod_mtu({{1, &pod_}, {2, &uplink_}}, nodes_, "own", overlay_);
+    EXPECT_EQ(mtus().of(pod_), mtus().routed());
+    return mtus().routed();
   }
 
   PortSpec uplink_, pod_;
   Nodes nodes_;
   OverlayOptions overlay_;
+  Networks stretched_;
 };
 
 TEST_F(PodMtu, IsWhatTheTunnelLeaves) {
@@ -41,7 +45,7 @@ TEST_F(PodMtu, IsWhatTheTunnelLeaves) {
   EXPECT_EQ(mtu(), 1430);
   overlay_.encapsulation = net::Encapsulation::Geneve;
   EXPECT_EQ(mtu(), 1430);
-  EXPECT_EQ(pod_mtu({{1, &pod_}}, nodes_, "own", overlay_), std::nullopt) << "no uplink";
+  EXPECT_EQ(PodMtus({{1, &pod_}}, nodes_, "own", overlay_, {}).routed(), std::nullopt) << "no uplink";
 }
 
 TEST_F(PodMtu, IsTheSmallerOneOfBothFamilies) {
@@ -60,29 +64,43 @@ TEST_F(PodMtu, IsNeverLessThanNothing) {
   EXPECT_EQ(mtu(), 0);
 }
 
+TEST_F(PodMtu, StretchedNetworksHaveTheirTunnels) {
+  underlay({"192.0.2.1/24"});
+  overlay_.mode = OverlayMode::Direct;
+  stretched_ = {{"wide", 7}};
+  EXPECT_EQ(mtu(), 1500) << "routed without tunnels";
+  pod_.network = "wide";
+  EXPECT_EQ(mtus().of(pod_), 1450);
+  EXPECT_THAT(mtu_hint(pod_, mtus()), testing::HasSubstr("dropped, or answered by ICMP"));
+  pod_.network = "local";
+  EXPECT_EQ(mtus().of(pod_), std::nullopt);
+  EXPECT_EQ(mtu_hint(pod_, mtus()), "");
+}
+
 TEST_F(PodMtu, HintsAtPortsThatHaveMore) {
-  EXPECT_NE(mtu_hint(pod_, 1450, overlay_), "");
-  EXPECT_EQ(mtu_hint(pod_, 1500, overlay_), "");
-  EXPECT_EQ(mtu_hint(pod_, std::nullopt, overlay_), "");
-  EXPECT_EQ(mtu_hint(uplink_, 1450, overlay_), "");
-  pod_.network = "other";
-  EXPECT_EQ(mtu_hint(pod_, 1450, overlay_), "");
+  underlay({"192.0.2.1/24"});
+  EXPECT_THAT(mtu_hint(pod_, mtus()), testing::HasSubstr("fragmented or answered by ICMP"));
+  EXPECT_EQ(mtu_hint(uplink_, mtus()), "");
+  EXPECT_EQ(mtu_hint(pod_, PodMtus()), "");
+  pod_.mtu = 1450;
+  EXPECT_EQ(mtu_hint(pod_, mtus()), "");
 }
 
 TEST_F(PodMtu, IsAdvertisedToPodsWithIpv6) {
+  underlay({"192.0.2.1/24"});
   Gateway gateway{{}, {*IpAddress::parse("fd00::fe")}, Gateway::Advertisements::Mtu};
-  EXPECT_EQ(advertised_mtu(pod_, gateway, 1450, overlay_), 1450);
-  EXPECT_EQ(advertised_mtu(pod_, gateway, std::nullopt, overlay_), 1500);
+  EXPECT_EQ(advertised_mtu(pod_, gateway, mtus()), 1450);
+  EXPECT_EQ(advertised_mtu(pod_, gateway, PodMtus()), 1500);
   pod_.mtu = 1400;
-  EXPECT_EQ(advertised_mtu(pod_, gateway, 1450, overlay_), 1400);
+  EXPECT_EQ(advertised_mtu(pod_, gateway, mtus()), 1400);
   gateway.ips = {*IpAddress::parse("10.0.0.254")};
-  EXPECT_EQ(advertised_mtu(pod_, gateway, 1450, overlay_), 0);
+  EXPECT_EQ(advertised_mtu(pod_, gateway, mtus()), 0);
   gateway = {{}, {*IpAddress::parse("fd00::fe")}, Gateway::Advertisements::Off};
-  EXPECT_EQ(advertised_mtu(pod_, gateway, 1450, overlay_), 0);
+  EXPECT_EQ(advertised_mtu(pod_, gateway, mtus()), 0);
   gateway.advertisements = Gateway::Advertisements::Mtu;
-  EXPECT_EQ(advertised_mtu(uplink_, gateway, 1450, overlay_), 0);
+  EXPECT_EQ(advertised_mtu(uplink_, gateway, mtus()), 0);
   pod_.ips = {*IpAddress::parse("10.0.0.1")};
-  EXPECT_EQ(advertised_mtu(pod_, gateway, 1450, overlay_), 0);
+  EXPECT_EQ(advertised_mtu(pod_, gateway, mtus()), 0);
 }
 
 }  // namespace
