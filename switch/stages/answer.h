@@ -71,6 +71,9 @@ void answer_solicitation(rte_mbuf& packet, PacketMeta& meta, const net::L3& l3, 
 // The gateway answers as a router where the port hears advertisements.
 void answer_router_solicitation(rte_mbuf& packet, PacketMeta& meta, const net::L3& l3, PortId asker,
                                 const Snapshot& snapshot) noexcept;
+// Makes an echo request's reply of it, in place: IP addresses, TTL and type; or of a later fragment of one.
+// False: it is none, and nothing has changed. `meta` has ether_type and l3_offset of a whole header.
+bool make_echo_reply(rte_mbuf& packet, const PacketMeta& meta, const net::L3& l3) noexcept;
 // Echo requests to the gateway, whole or in fragments.
 void answer_ping4(rte_mbuf& packet, PacketMeta& meta, const net::L3& l3, PortId asker,
                   const Snapshot& snapshot) noexcept;

@@ -34,34 +34,50 @@ bool turn_echo(rte_mbuf& packet, const net::L3& l3, uint8_t request, uint8_t rep
   return true;
 }
 
-}  // namespace
-
-// An incremental update leaves a wrong checksum wrong, and swapped addresses change none.
-void answer_ping4(rte_mbuf& packet, PacketMeta& meta, const net::L3& l3, PortId asker,
-                  const Snapshot& snapshot) noexcept {
-  if (l3.protocol != net::kProtoIcmp) return;
-  auto* ip = net::header_at<net::Ipv4Header>(packet, meta.l3_offset);
-  if (!is_ipv4_unicast(ip->source) || !is_gateway(snapshot, meta.fid, IpAddress(ip->destination))) return;
-  if (!turn_echo(packet, l3, net::kIcmpEchoRequest, net::kIcmpEchoReply)) return;
+bool make_reply4(rte_mbuf& packet, uint16_t l3_offset, const net::L3& l3) noexcept {
+  auto* ip = net::header_at<net::Ipv4Header>(packet, l3_offset);
+  if (l3.protocol != net::kProtoIcmp || !is_ipv4_unicast(ip->source)) return false;
+  if (!turn_echo(packet, l3, net::kIcmpEchoRequest, net::kIcmpEchoReply)) return false;
   const auto ttl_word = [&] { return be16_t(static_cast<uint16_t>(ip->ttl << 8 | ip->protocol)); };
   const be16_t before = ttl_word();
   ip->ttl = kReplyTtl;
   ip->checksum = net::updated_checksum(ip->checksum, before, ttl_word());
   std::swap(ip->source, ip->destination);
-  send_back(packet, meta, asker, snapshot.gateway_mac, mac_of_key(meta.source));
+  return true;
+}
+
+bool make_reply6(rte_mbuf& packet, uint16_t l3_offset, const net::L3& l3) noexcept {
+  auto* ip = net::header_at<net::Ipv6Header>(packet, l3_offset);
+  if (l3.protocol != net::kProtoIcmpv6 || l3.has_routing || ip->source.is_unspecified() ||
+      ip->source.is_multicast())
+    return false;
+  if (!turn_echo(packet, l3, net::kIcmpv6EchoRequest, net::kIcmpv6EchoReply)) return false;
+  ip->hop_limit = kReplyTtl;
+  std::swap(ip->source, ip->destination);
+  return true;
+}
+
+}  // namespace
+
+// An incremental update leaves a wrong checksum wrong, and swapped addresses change none.
+bool make_echo_reply(rte_mbuf& packet, const PacketMeta& meta, const net::L3& l3) noexcept {
+  return meta.ether_type == net::kEtherTypeIpv4 ? make_reply4(packet, meta.l3_offset, l3)
+                                                : make_reply6(packet, meta.l3_offset, l3);
+}
+
+void answer_ping4(rte_mbuf& packet, PacketMeta& meta, const net::L3& l3, PortId asker,
+                  const Snapshot& snapshot) noexcept {
+  const auto* ip = net::header_at<net::Ipv4Header>(packet, meta.l3_offset);
+  if (is_gateway(snapshot, meta.fid, IpAddress(ip->destination)) && make_reply4(packet, meta.l3_offset, l3))
+    send_back(packet, meta, asker, snapshot.gateway_mac, mac_of_key(meta.source));
 }
 
 void answer_ping6(rte_mbuf& packet, PacketMeta& meta, const net::L3& l3, PortId asker,
                   const Snapshot& snapshot) noexcept {
-  if (l3.protocol != net::kProtoIcmpv6 || l3.has_routing) return;
-  auto* ip = net::header_at<net::Ipv6Header>(packet, meta.l3_offset);
-  if (ip->source.is_unspecified() || ip->source.is_multicast() || IpAddress(ip->destination).is_v4() ||
-      !is_gateway(snapshot, meta.fid, IpAddress(ip->destination)))
-    return;
-  if (!turn_echo(packet, l3, net::kIcmpv6EchoRequest, net::kIcmpv6EchoReply)) return;
-  ip->hop_limit = kReplyTtl;
-  std::swap(ip->source, ip->destination);
-  send_back(packet, meta, asker, snapshot.gateway_mac, mac_of_key(meta.source));
+  const auto* ip = net::header_at<net::Ipv6Header>(packet, meta.l3_offset);
+  if (!IpAddress(ip->destination).is_v4() && is_gateway(snapshot, meta.fid, IpAddress(ip->destination)) &&
+      make_reply6(packet, meta.l3_offset, l3))
+    send_back(packet, meta, asker, snapshot.gateway_mac, mac_of_key(meta.source));
 }
 
 }  // namespace podswitch::stages

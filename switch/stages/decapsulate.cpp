@@ -37,13 +37,13 @@ Kind kind_of(const rte_mbuf& packet, const PacketMeta& meta, Fid fid, const Snap
   return id == kNoRoute ? Kind::None : snapshot.next_hops->kind_of(id);
 }
 
-// To a pod of this node, without a tunnel, from somebody whom a tunnel does not lead to.
+// To a pod or the gateway of this node, without a tunnel, from somebody whom a tunnel does not lead to.
 void take_direct(const rte_mbuf& packet, PacketMeta& meta, const Snapshot& snapshot) noexcept {
   const TunnelView& view = snapshot.tunnel;
-  if (mac_of_key(meta.destination).as_u64() != view.uplink_mac ||
-      meta.l3_offset != sizeof(net::EtherHeader) ||
-      kind_of<End::Destination>(packet, meta, view.fid, snapshot) != Kind::Pod)
+  if (mac_of_key(meta.destination).as_u64() != view.uplink_mac || meta.l3_offset != sizeof(net::EtherHeader))
     return;
+  const Kind to = kind_of<End::Destination>(packet, meta, view.fid, snapshot);
+  if (to != Kind::Pod && to != Kind::Self) return;
   if (!is_direct(kind_of<End::Source>(packet, meta, view.fid, snapshot)))
     return meta.drop(DropReason::TunnelSource);
   meta.fid = view.fid;

@@ -4,6 +4,7 @@
 // on the way to other tunnel ends, when a router says that a packet of ours was too big (RFC 1191, RFC 8201).
 #include <algorithm>
 
+#include "switch/net/checksum.h"
 #include "switch/net/headers.h"
 #include "switch/net/l3.h"
 #include "switch/net/mbuf_view.h"
@@ -25,6 +26,11 @@ void listen_arp(const rte_mbuf& packet, const PacketMeta& meta, Local& local) no
       arp->protocol_length != 4 || arp->sender_ip.is_unspecified())
     return;
   post(local, IpAddress(arp->sender_ip), arp->sender_mac);
+}
+
+// What is written into tables is not believed with a wrong checksum. `seed`: of IPv6's pseudo header.
+bool is_icmp_whole(const rte_mbuf& packet, const net::L3& l3, net::Sum seed = 0) noexcept {
+  return net::add_sums(seed, net::sum_chain(packet, l3.l4_offset, l3.l4_length())) == net::Sum{0xffff};
 }
 
 // What a router quotes of a packet that we sent: as much as there is, but an IP header and the UDP ports.
@@ -61,7 +67,9 @@ void listen_icmp4(const rte_mbuf& packet, const PacketMeta& meta, const TunnelVi
     return;
   const auto* ip = quoted_tunnel<net::Ipv4Header>(packet, *l3, view);
   constexpr uint8_t kNoOptions = 0x45;
-  if (ip == nullptr || ip->version_ihl != kNoOptions || ip->protocol != net::kProtoUdp) return;
+  if (ip == nullptr || ip->version_ihl != kNoOptions || ip->protocol != net::kProtoUdp ||
+      !is_icmp_whole(packet, *l3))
+    return;
   post_path_mtu(*ip, error->mtu.host() & UINT16_MAX, local);
 }
 
@@ -87,12 +95,21 @@ void listen_nd(const rte_mbuf& packet, const net::Ipv6Header* ip, const net::L3&
   });
 }
 
+bool is_about_neighbours_or_mtu(uint8_t type) noexcept {
+  return type == net::kIcmpv6TooBig || type == net::kNdNeighbourAdvert || type == net::kNdNeighbourSolicit;
+}
+
 void listen_v6(const rte_mbuf& packet, const PacketMeta& meta, const TunnelView& view,
                Local& local) noexcept {
   const auto* ip = net::header_at<net::Ipv6Header>(packet, meta.l3_offset);
   if (ip == nullptr || ip->next_header != net::kProtoIcmpv6) return;
   const auto l3 = net::inspect_l3(packet, meta.ether_type, meta.l3_offset);
   if (!l3 || l3->is_fragment) return;
+  const auto* icmp = net::header_at<net::IcmpHeader>(packet, l3->l4_offset);
+  if (icmp == nullptr || !is_about_neighbours_or_mtu(icmp->type)) return;
+  const net::Sum seed =
+      net::pseudo_header_sum(ip->source, ip->destination, net::kProtoIcmpv6, l3->l4_length());
+  if (!is_icmp_whole(packet, *l3, seed)) return;
   if (view.enabled) listen_icmp6(packet, *l3, view, local);
   listen_nd(packet, ip, *l3, local);
 }

@@ -14,6 +14,7 @@
 #include "switch/net/l3.h"
 #include "switch/net/mbuf_view.h"
 #include "switch/net/ttl.h"
+#include "switch/stages/answer.h"
 #include "switch/stages/next_hop.h"
 #include "switch/stages/stages.h"
 
@@ -85,7 +86,7 @@ class Router {
     // RFC 1812 section 4.2.2.9: what has arrived has arrived.
     if (hops_left(ip) <= 1 && (hop == nullptr || hop->kind != NextHop::Kind::Self))
       return fail(packet, meta, DropReason::TtlExpired, IcmpError::TimeExceeded);
-    if (hop == nullptr || !leads_on(*hop)) return refuse(packet, meta, hop);
+    if (hop == nullptr || !leads_on(*hop)) return refuse(packet, meta, l3, hop);
     if (hop->kind == NextHop::Kind::Link && !from_underlay_ && !find_host(*hop, packet, meta)) return;
     if (!fits_hop(packet, l3, meta, hop->mtu)) [[unlikely]]
       return cut(packet, meta, l3, ip, *hop);
@@ -100,13 +101,18 @@ class Router {
     return hop.kind == Kind::Pod || hop.kind == Kind::Host || hop.kind == Kind::Underlay ||
            hop.kind == Kind::Tunnel || hop.kind == Kind::Link;
   }
-  void refuse(rte_mbuf& packet, PacketMeta& meta, const NextHop* hop) noexcept {
+  void refuse(rte_mbuf& packet, PacketMeta& meta, const net::L3& l3, const NextHop* hop) noexcept {
     if (hop == nullptr) return fail(packet, meta, DropReason::RouteNone, IcmpError::NetUnreachable);
-    if (hop->kind == NextHop::Kind::Self)
-      return fail(packet, meta, DropReason::GatewayNotRouted, IcmpError::PortUnreachable);
+    if (hop->kind == NextHop::Kind::Self) return answer_for_self(packet, meta, l3);
     if (hop->kind == NextHop::Kind::Unreachable)
       return fail(packet, meta, DropReason::RouteNone, IcmpError::HostUnreachable);
     tell_or_drop(packet, meta, hop->is_silent);
+  }
+  // Pods of this node are answered before: this one is elsewhere.
+  void answer_for_self(rte_mbuf& packet, PacketMeta& meta, const net::L3& l3) noexcept {
+    if (!make_echo_reply(packet, meta, l3))
+      return fail(packet, meta, DropReason::GatewayNotRouted, IcmpError::PortUnreachable);
+    if (!turn_back(packet, meta)) meta.drop(DropReason::GatewayNotRouted);
   }
   // On the uplink's link. False: it is not known, and the packet is done with.
   bool find_host(const NextHop& hop, rte_mbuf& packet, PacketMeta& meta) noexcept {
@@ -173,13 +179,19 @@ class Router {
     if (!source || !local_.icmp_limiter.allow(source_of(packet, meta), rte_rdtsc()) ||
         !make_icmp_error(packet, meta.l3_offset, error, *source, mtu))
       return;
+    if (!turn_back(packet, meta)) return meta.drop(reason);
+    (*local_.ports)[in_].reasons[static_cast<size_t>(reason)].add(1);
+  }
+
+  // To the sender, as what the packet has become. False: there is no way.
+  bool turn_back(rte_mbuf& packet, PacketMeta& meta) noexcept {
     const auto l3 = net::inspect_l3(packet, meta.ether_type, meta.l3_offset);
     const NextHop* hop = l3 ? hop_of_destination(packet, meta) : nullptr;
-    if (hop == nullptr) return;
+    if (hop == nullptr) return false;
     if (hop->kind == NextHop::Kind::Link && resolve(*hop, packet, meta, local_) != Resolved::Yes)
-      return meta.drop(reason);
-    (*local_.ports)[in_].reasons[static_cast<size_t>(reason)].add(1);
+      return false;
     hand_to(*hop, packet, meta, *l3, local_);
+    return meta.verdict == Verdict::Forward;
   }
 
   static IpAddress source_of(const rte_mbuf& packet, const PacketMeta& meta) noexcept {

@@ -25,7 +25,7 @@ IpAddress ip(std::string_view text) {
 class Node {
  public:
   explicit Node(int number, const OverlayOptions& overlay = {}, int vtep_family = 4, uint16_t vlan = 0)
-      : planner_("n" + std::to_string(number), overlay, Gateway{mac(kGatewayMac), {}}) {
+      : planner_("n" + std::to_string(number), overlay, gateway_of(number)) {
     const auto subnet = [](int n) { return std::to_string(n); };
     const std::string own_number = subnet(number);
     pod_.name = "pod";
@@ -68,8 +68,7 @@ class Node {
          .allow_spoofing = true,
          .is_uplink = true},
         {.id = kHost, .network = "underlay", .vlan = host_.vlan, .mac = host_.mac}};
-    rig_ = std::make_unique<Rig>(ports, Gateway{mac(kGatewayMac), {ip("10.244." + own_number + ".254")}},
-                                 plan.routing);
+    rig_ = std::make_unique<Rig>(ports, gateway_of(number), plan.routing);
   }
 
   Rig& rig() { return *rig_; }
@@ -81,6 +80,10 @@ class Node {
   Outcome send(PortId in, const Packet& packet) { return rig_->send(in, packet); }
 
  private:
+  static Gateway gateway_of(int number) {
+    return {mac(kGatewayMac), {ip("10.244." + std::to_string(number) + ".254")}};
+  }
+
   PortSpec pod_, uplink_, host_;
   FidMap fids_;
   Fid link_fid_ = kNoFid;
@@ -334,6 +337,32 @@ TEST(Overlay, AsksForHostsOnTheLink) {
   EXPECT_TRUE(one.rig().wanted().empty());
 }
 
+// From a pod of another node.
+TEST(Overlay, ItsGatewayAnswersPings) {
+  Node one(1), two(2);
+  const auto ping = [](uint8_t type) {
+    return Packet().eth(kPodMac, kGatewayMac).ipv4("10.244.1.1", "10.244.2.254").icmp(type, 0).payload(8);
+  };
+  Outcome out = one.send(kPod, ping(8));
+  ASSERT_EQ(out.verdict(), "to 2");
+  Outcome back = two.send(kUplink, std::move(out.packet));
+  ASSERT_EQ(back.verdict(), "to 2");
+  const Outcome in = one.send(kUplink, std::move(back.packet));
+  ASSERT_EQ(in.verdict(), "to 1");
+  EXPECT_EQ(text_of(*in.packet), text_of(Packet()
+                                             .eth(kGatewayMac, kPodMac)
+                                             .ipv4("10.244.2.254", "10.244.1.1", {.ttl = 63})
+                                             .icmp(0, 0)
+                                             .payload(8)
+                                             .bytes()));
+  Outcome other = one.send(kPod, ping(13));  // a timestamp request
+  Outcome refused = two.send(kUplink, std::move(other.packet));
+  ASSERT_EQ(refused.verdict(), "to 2");
+  const Outcome error = one.send(kUplink, std::move(refused.packet));
+  ASSERT_EQ(error.verdict(), "to 1");
+  EXPECT_EQ(net::header_at<net::IcmpHeader>(*error.packet, 34)->type, net::kIcmpUnreachable);
+}
+
 TEST(Overlay, TellsWhoSendsToAHostThatDoesNotAnswer) {
   Node one(1);
   one.resolve(ip("192.0.2.77"), MacAddress{});
@@ -369,6 +398,23 @@ PacketPtr too_big(std::string_view source, std::string_view destination, uint16_
       .icmp(3, 4)
       .payload(with_mtu(mtu, quoted))
       .mbuf();
+}
+
+TEST(Overlay, BelievesNoWrongChecksum) {
+  Node one(1), two(2);
+  PacketPtr forged = too_big("192.0.2.1", "192.0.2.2", 1400);
+  net::header_at<net::IcmpErrorHeader>(*forged, 34)->mtu = be32_t(600);
+  one.send(kUplink, std::move(forged));
+  EXPECT_TRUE(one.rig().heard().empty());
+  PacketPtr advert = Packet()
+                         .eth(kNicOne, kNicTwo)
+                         .ipv6("2001:db8::1", "2001:db8::2", {.hop_limit = 255})
+                         .advertisement("2001:db8::1", 0x60000000)
+                         .nd_option(2, kNicOne)
+                         .mbuf();
+  ++rte_pktmbuf_mtod(advert.get(), uint8_t*)[advert->data_len - 1];
+  two.send(kUplink, std::move(advert));
+  EXPECT_TRUE(two.rig().heard().empty());
 }
 
 TEST(Overlay, HearsWhatFitsOnTheWay) {
