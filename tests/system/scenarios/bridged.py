@@ -2,6 +2,7 @@
 """Layer-2 networks stretched over nodes, each by its VNI: between switches, and with the kernel's VXLAN."""
 
 from harness import traffic
+from harness.capture import inside_of
 from harness.runner import scenario
 from harness.shell import eventually, expect
 from harness.underlay import Underlay
@@ -9,24 +10,25 @@ from harness.underlay import Underlay
 POD_MTU = 1450
 
 
-def switch_nodes(world, networks, count=2):
-    """Switches that know each other and stretch `networks` (name: VNI); 192.0.2.1 is the first one's."""
+def switch_nodes(world, networks, count=2, vtep="192.0.2.", **options):
+    """Switches that know each other and stretch `networks` (name: VNI). `vtep`: their addresses without the node's number;
+    192.0.2.1 is the first one's."""
     underlay = Underlay(world)
     names = ["one", "two", "three"][:count]
-    switches = [underlay.switch_node(name, [f"192.0.2.{i + 1}/24"], **{"node.name": name})
+    length = 64 if ":" in vtep else 24
+    switches = [underlay.switch_node(name, [f"{vtep}{i + 1}/{length}"], **{"node.name": name, **options})
                 for i, name in enumerate(names)]
     for switch in switches:
         for i, name in enumerate(names):
-            switch.cli("node", "add", name, "--vtep", f"192.0.2.{i + 1}", "--pod-cidr", f"10.244.{i + 1}.0/24")
+            switch.cli("node", "add", name, "--vtep", f"{vtep}{i + 1}", "--pod-cidr", f"10.244.{i + 1}.0/24")
         for network, vni in networks.items():
             switch.cli("network", "add", network, "--vni", vni)
     return underlay, switches
 
 
-def pod(world, switch, name, network, number, **options):
+def pod(world, switch, name, network, number, mtu=POD_MTU, **options):
     """10.0.0.NUMBER and fd00::NUMBER in `network`."""
-    return world.tap_pod(switch, name, [f"10.0.0.{number}/24", f"fd00::{number}/64"], mtu=POD_MTU, network=network,
-                         **options)
+    return world.tap_pod(switch, name, [f"10.0.0.{number}/24", f"fd00::{number}/64"], mtu=mtu, network=network, **options)
 
 
 def ask_again(pod):
@@ -75,6 +77,27 @@ def two_networks_with_the_same_addresses(world):
     expect(not traffic.reaches(b, "10.0.0.1"), "blue still spans the nodes")
     expect(one.dropped("tunnel_vni_unknown") > 0, lambda: f"drops: {one.drops()}")
     traffic.ping(pods["red", 1], "10.0.0.2")
+
+
+def expect_sound(world, tunnel, vtep, **options):
+    """What two nodes send each other about a network between them, to tshark."""
+    _, (one, two) = switch_nodes(world, {"blue": 100}, vtep=vtep, **options)
+    mtu = 1430 if ":" in vtep else POD_MTU
+    a, b = pod(world, one, "a", "blue", 1, mtu), pod(world, two, "b", "blue", 2, mtu)
+    eventually("blue spans the nodes", lambda: traffic.reaches(a, "10.0.0.2"))
+    capture = one.underlay.capture()
+    traffic.talk(a, b, "10.0.0.2", "fd00::2")
+    capture.expect_sound(*inside_of(f"{'ipv6' if ':' in vtep else 'ip'}:udp:{tunnel}"))
+
+
+@scenario(takes=7)
+def what_is_on_the_wire(world):
+    expect_sound(world, "vxlan", "192.0.2.")
+
+
+@scenario(takes=7)
+def what_is_on_a_wire_of_ipv6(world):
+    expect_sound(world, "geneve", "2001:db8::", **{"overlay.encapsulation": "geneve"})
 
 
 @scenario(takes=6)

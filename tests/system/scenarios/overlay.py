@@ -39,6 +39,8 @@ def two_switches(world):
     one, two, a, b = two_nodes(world)
     traffic.ping(a, "10.244.2.1")
     traffic.ping(b, "fd00:244:1::1")
+    for gateway in GATEWAYS_2:  # of the other node
+        traffic.ping(a, gateway, count=2)
     world.note(f"TCP {traffic.tcp(a, b, '10.244.2.1', seconds=1):.2f} Gbit/s, "
                f"IPv6 {traffic.tcp(b, a, 'fd00:244:1::1', seconds=1):.2f}")
     sent, lost = traffic.udp(a, b, "10.244.2.1", seconds=1)
