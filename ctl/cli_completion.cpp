@@ -34,7 +34,7 @@ std::string words_for(Hint hint) {
 std::string kinds() {
   std::string text;
   for (const PortKind kind : {PortKind::VhostUser, PortKind::Tap, PortKind::AfPacket, PortKind::AfXdp,
-                              PortKind::Memif, PortKind::Ethdev})
+                              PortKind::Memif, PortKind::Ethdev, PortKind::Bond})
     text += fmt::format("{}{}", text.empty() ? "" : " ", to_string(kind));
   return text;
 }

@@ -213,7 +213,9 @@ std::vector<Command> own_commands() {
                                 {"Memif ID", "memif-id"},
                                 {"Interface", "ifname"},
                                 {"Namespace", "netns"},
-                                {"Device", "device"}},
+                                {"Device", "device"},
+                                {"Members", "members"},
+                                {"Member states", "member_states"}},
                                kFigureLines),
        .handler = &Commands::port_show},
 

@@ -246,7 +246,10 @@ EngineOptions engine_options(const Config& config) {
   options.idle = config.idle;
   options.spread = config.spread;
   options.memory = config.memory;
-  for (const PortSpec& port : config.ports) options.static_queues += port.queues;
+  for (const PortSpec& port : config.ports) {
+    const auto devices = static_cast<uint32_t>(std::max<size_t>(1, port.members.size()));
+    options.static_queues += port.queues * devices;
+  }
   options.fdb = config.fdb;
   options.gateway = config.gateway;
   options.node_name = config.node_name;

@@ -11,6 +11,7 @@
 #include "ctl/desired.h"
 #include "ctl/networks.h"
 #include "ctl/text.h"
+#include "pmd/bond_member.h"
 #include "pmd/group.h"
 #include "pmd/pci_address.h"
 #include "pmd/socket_path.h"
@@ -119,6 +120,9 @@ void ConfigChecker::port_on_machine(const PortSpec& port) {
   if (const std::string pci = pci_address(port.device);
       !pci.empty() && !exists("/sys/bus/pci/devices/" + pci))
     add(section, "device", fmt::format("there is no PCI device {}", pci));
+  for (const std::string& member : port.members)
+    if (std::string missing = why_no_member(member); !missing.empty())
+      add(section, "members", std::move(missing));
   if (port.server)
     if (const std::string reason = why_no_listener(port.path); !reason.empty()) add(section, "path", reason);
   if (!port.socket_group.empty() && !group_id(port.socket_group))

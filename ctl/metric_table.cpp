@@ -25,6 +25,16 @@ Samples per_port(const Figures& figures, Value&& value) {
   return samples;
 }
 
+// One sample per member of a bond.
+template <typename Value>
+Samples per_member(const Figures& figures, Value&& value) {
+  Samples samples;
+  for (const PortStatus& port : figures.ports)
+    for (const MemberStatus& member : port.members)
+      samples.push_back({{{"port", port.spec.name}, {"member", member.name}}, value(member) ? 1.0 : 0.0});
+  return samples;
+}
+
 template <typename Value>
 Samples per_worker(const Figures& figures, Value&& value) {
   Samples samples;
@@ -84,6 +94,10 @@ const Metric kMetrics[] = {
    [](const Figures& f) { return per_port(f, [](const PortStatus& p) { return p.state.up ? 1 : 0; }); }},
   {"port_state_changes_total", true, kPort, "Times that the port went up or down.",
    [](const Figures& f) { return per_port(f, [](const PortStatus& p) { return p.state_changes; }); }},
+  {"member_link", false, "port, member", "1 when this member of a bond has a link.",
+   [](const Figures& f) { return per_member(f, [](const MemberStatus& m) { return m.has_link(); }); }},
+  {"member_active", false, "port, member", "1 when this member of a bond carries packets; in 802.3ad several do.",
+   [](const Figures& f) { return per_member(f, [](const MemberStatus& m) { return m.is_active(); }); }},
   {"ports_left_out", false, "", "Ports of the journal that clash with the config file and were left out at the start.",
    [](const Figures& f) { return Samples{single(f.ports_left_out)}; }},
   {"drops_total", true, "port, reason", "Packets dropped, by port of origin and reason.",

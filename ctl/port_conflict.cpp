@@ -4,9 +4,32 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
+
+#include "pmd/bond_member.h"
 
 namespace podswitch {
 namespace {
+
+// The NICs of a port; empty: it has none, or one in another namespace.
+std::set<std::string> devices_of(const PortSpec& port) {
+  std::set<std::string> devices;
+  if (!port.device.empty()) devices.insert(member_device(port.device));
+  if (!port.ifname.empty() && port.netns.empty()) devices.insert(port.ifname);
+  for (const std::string& member : port.members) devices.insert(member_device(member));
+  return devices;
+}
+
+void find_member_conflicts(const PortSpec& port, const PortSpec& other, std::vector<Problem>& problems) {
+  if (port.members.empty() && other.members.empty()) return;
+  const std::set<std::string> theirs = devices_of(other);
+  for (const std::string& device : devices_of(port))
+    if (theirs.count(device) != 0)
+      problems.push_back({!port.members.empty()  ? "members"
+                          : !port.device.empty() ? "device"
+                                                 : "ifname",
+                          fmt::format("{} is port {}'s", device, other.name)});
+}
 
 void find_device_conflicts(const PortSpec& port, const PortSpec& other, std::vector<Problem>& problems) {
   // One memif socket serves many interfaces, told apart by their ids.
@@ -41,6 +64,7 @@ bool share_a_vlan(const VlanConfig& a, const VlanConfig& b) {
 
 void find_conflicts(const PortSpec& port, const PortSpec& other, std::vector<Problem>& problems) {
   find_device_conflicts(port, other, problems);
+  find_member_conflicts(port, other, problems);
   if (port.role != PortRole::Pod && port.role == other.role)
     problems.push_back({"role", fmt::format("port {} is the {} already, and a switch has one", other.name,
                                             to_string(port.role))});

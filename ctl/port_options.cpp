@@ -32,8 +32,9 @@ Texts given(const std::string& text, std::string_view default_text = "") {
 void set_type(PortSpec& spec, std::string_view value) {
   const auto kind = port_kind(value);
   if (!kind)
-    throw Error(
-        "", fmt::format("'{}' is no port type: vhost-user, tap, af-packet, af-xdp, memif or ethdev", value));
+    throw Error("",
+                fmt::format("'{}' is no port type: vhost-user, tap, af-packet, af-xdp, memif, ethdev or bond",
+                            value));
   spec.kind = *kind;
 }
 
@@ -91,15 +92,34 @@ void set_trunk(PortSpec& spec, std::string_view value) {
   spec.vlan.mode = VlanMode::Trunk;
 }
 
+// Which of them fit is validate()'s question: the type may come later.
 void set_mode(PortSpec& spec, std::string_view value) {
-  if (value != "client" && value != "server")
-    throw Error("", fmt::format("'{}' is neither client nor server", value));
+  spec.bond_mode = bond_mode(value);
   spec.server = value == "server";
+  if (value != "client" && !spec.server && !spec.bond_mode)
+    throw Error("", fmt::format("'{}' is none of client, server, active-backup, 802.3ad", value));
+}
+
+Texts get_mode(const PortSpec& spec) {
+  if (spec.bond_mode) return {std::string(to_string(*spec.bond_mode))};
+  return spec.server ? Texts{"server"} : Texts{};
+}
+
+// A device string has commas of its own, before each KEY=VALUE.
+void set_members(PortSpec& spec, std::string_view value) {
+  for (const std::string_view part : split_list(value)) {
+    if (part.find('=') == std::string_view::npos)
+      spec.members.emplace_back(part);
+    else if (spec.members.empty())
+      throw Error("", fmt::format("'{}' belongs to no device", part));
+    else
+      spec.members.back() += fmt::format(",{}", part);
+  }
 }
 
 // clang-format off
 constexpr std::array kOptions{
-    PortOption{.name = "type", .value_name = "KIND", .help = "vhost-user, tap, af-packet, af-xdp, memif or ethdev", .default_text = "",
+    PortOption{.name = "type", .value_name = "KIND", .help = "vhost-user, tap, af-packet, af-xdp, memif, ethdev or bond", .default_text = "",
                .set = set_type,
                .get = [](const PortSpec& s) { return Texts{std::string(to_string(s.kind))}; }},
     PortOption{.name = "network", .value_name = "NAME", .help = "the network the port belongs to", .default_text = "default",
@@ -144,9 +164,9 @@ constexpr std::array kOptions{
     PortOption{.name = "path", .value_name = "PATH", .help = "vhost-user, memif: the socket, at most 107 bytes", .default_text = "",
                .set = [](PortSpec& s, std::string_view v) { s.path = v; },
                .get = [](const PortSpec& s) { return given(s.path); }},
-    PortOption{.name = "mode", .value_name = "client|server", .help = "vhost-user, memif: server makes the socket, client connects to it", .default_text = "client",
+    PortOption{.name = "mode", .value_name = "MODE", .help = "vhost-user, memif: server makes the socket, client connects to it; bond: active-backup or 802.3ad (LACP)", .default_text = "client",
                .set = set_mode,
-               .get = [](const PortSpec& s) { return s.server ? Texts{"server"} : Texts{}; }},
+               .get = get_mode},
     PortOption{.name = "socket-mode", .value_name = "OCTAL", .help = "vhost-user server: permission bits of the socket", .default_text = "",
                .set = [](PortSpec& s, std::string_view v) { s.socket_mode = parse_octal_mode(v); },
                .get = [](const PortSpec& s) { return s.socket_mode ? Texts{fmt::format("{:04o}", *s.socket_mode)} : Texts{}; }},
@@ -165,6 +185,9 @@ constexpr std::array kOptions{
     PortOption{.name = "device", .value_name = "DEVICE", .help = "ethdev: a PCI address or a DPDK device string such as net_null0", .default_text = "",
                .set = [](PortSpec& s, std::string_view v) { s.device = v; },
                .get = [](const PortSpec& s) { return given(s.device); }},
+    PortOption{.name = "members", .value_name = "DEVICE", .help = "bond: 2 to 8 NICs, the preferred one first: PCI addresses, DPDK device strings, or in active-backup the kernel's interfaces", .default_text = "", .repeatable = true,
+               .set = set_members,
+               .get = [](const PortSpec& s) { return s.members; }},
 };
 // clang-format on
 
@@ -212,7 +235,7 @@ class Builder {
 
   PortSpec finish() {
     if (seen_.count("type") == 0)
-      add("type", "missing: one of vhost-user, tap, af-packet, af-xdp, memif or ethdev");
+      add("type", "missing: one of vhost-user, tap, af-packet, af-xdp, memif, ethdev or bond");
     // What else is right depends on the type.
     if (seen_.count("type") == 0 || failed_.count("type") != 0) return std::move(spec_);
     settle();

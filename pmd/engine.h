@@ -90,6 +90,7 @@ struct PortStatus {
   std::string hint;  // in words, when something about it works less well than it might
   uint64_t state_changes = 0;
   std::optional<MacAddress> device_mac;
+  std::vector<MemberStatus> members;  // of a bond
   PortFigures figures;
 };
 

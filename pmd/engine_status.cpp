@@ -98,8 +98,11 @@ std::vector<PortStatus> Engine::Impl::ports() const {
   std::vector<PortStatus> ports;
   for (const auto& [name, slot] : slots_) {
     const Port& port = *slot->port;
-    ports.push_back({port.id(), port.spec(), port.state(), mtu_hint(port.spec(), pod_mtus_),
-                     port.state_changes(), port.device_mac(), figures_of(port)});
+    std::vector<MemberStatus> members = port.members();
+    std::string hint = member_hint(members);
+    if (hint.empty()) hint = mtu_hint(port.spec(), pod_mtus_);
+    ports.push_back({port.id(), port.spec(), port.state(), std::move(hint), port.state_changes(),
+                     port.device_mac(), std::move(members), figures_of(port)});
   }
   return ports;
 }

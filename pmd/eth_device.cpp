@@ -17,6 +17,7 @@
 #include <system_error>
 
 #include "pmd/eth_offload.h"
+#include "pmd/eth_probe.h"
 #include "pmd/log.h"
 #include "pmd/pci_address.h"
 
@@ -45,15 +46,6 @@ std::string device_string(const PortSpec& spec) {
 
 const char* option_naming_device(PortKind kind) {
   return kind == PortKind::AfXdp ? "ifname" : kind == PortKind::Memif ? "path" : "device";
-}
-
-int find_port(const std::string& devargs) {
-  rte_dev_iterator iterator{};
-  int found = -1;
-  if (rte_eth_iterator_init(&iterator, devargs.c_str()) != 0) return -1;
-  if (const uint16_t id = rte_eth_iterator_next(&iterator); id != RTE_MAX_ETHPORTS) found = id;
-  rte_eth_iterator_cleanup(&iterator);
-  return found;
 }
 
 std::string text_of(int result) {
@@ -91,21 +83,15 @@ EthDevice::~EthDevice() {
 }
 
 void EthDevice::probe(const PortSpec& spec) {
-  const char* option = option_naming_device(spec.kind);
-  if (rte_eth_dev_count_total() >= RTE_MAX_ETHPORTS)
-    throw Error("type", fmt::format("this DPDK serves at most {} ports of kinds af-xdp, memif and ethdev "
-                                    "together (RTE_MAX_ETHPORTS), and they are taken",
-                                    RTE_MAX_ETHPORTS));
-  if (spec.kind == PortKind::Memif && spec.path.find(',') != std::string::npos)
-    throw Error(option, "DPDK cannot take a memif path with a comma in it");
-  const std::string devargs = device_string(spec);
-  if (find_port(devargs) >= 0) throw Error(option, fmt::format("{} is already in use", devargs));
-  if (const int result = rte_dev_probe(devargs.c_str()); result != 0)
-    throw Error(option,
-                fmt::format("DPDK cannot open '{}': {}: the log says more", devargs, text_of(result)));
-  const int found = find_port(devargs);
-  if (found < 0) throw Error(option, fmt::format("'{}' is no network device", devargs));
-  id_ = static_cast<uint16_t>(found);
+  if (spec.kind == PortKind::Bond) {
+    bond_ = std::make_unique<Bond>(spec);
+    id_ = bond_->id();
+  } else {
+    const char* option = option_naming_device(spec.kind);
+    if (spec.kind == PortKind::Memif && spec.path.find(',') != std::string::npos)
+      throw Error(option, "DPDK cannot take a memif path with a comma in it");
+    id_ = probe_device(device_string(spec), option);
+  }
   is_probed_ = true;
 }
 
@@ -125,7 +111,8 @@ void EthDevice::configure(const PortSpec& spec, rte_mempool& pool) {
   }
   rte_eth_conf conf{};
   const uint32_t room = rte_pktmbuf_data_room_size(&pool) - RTE_PKTMBUF_HEADROOM;
-  if (spec.kind == PortKind::Ethdev && spec.mtu + kFrameOverhead > room) {
+  const bool has_scatter = spec.kind == PortKind::Ethdev || spec.kind == PortKind::Bond;
+  if (has_scatter && spec.mtu + kFrameOverhead > room) {
     if ((info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER) != 0)
       conf.rxmode.offloads |= RTE_ETH_RX_OFFLOAD_SCATTER;
     else
@@ -136,6 +123,9 @@ void EthDevice::configure(const PortSpec& spec, rte_mempool& pool) {
                                    info.driver_name, max_mtu));
   if (has_mtu) conf.rxmode.mtu = spec.mtu;
 
+  // Which member a packet leaves by is the bonding driver's secret, so that nobody can ask for its
+  // preparation (rte_eth_tx_prepare).
+  if (bond_) info.tx_offload_capa &= RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
   const EthTxOffloads offloads = tx_offloads_of(info);
   caps_ = offloads.caps;
   conf.txmode.offloads = offloads.flags;
@@ -157,8 +147,8 @@ void EthDevice::configure(const PortSpec& spec, rte_mempool& pool) {
   }
   check(result, fmt::format("configure {}", info.driver_name));
 
-  // Before the queues: attaching XDP depends on it.
-  if (has_mtu) {
+  // Before the queues: attaching XDP depends on it. A bond's members have it from the configuration.
+  if (has_mtu && !bond_) {
     result = rte_eth_dev_set_mtu(id_, spec.mtu);
     if (result != 0 && result != -ENOTSUP)
       throw Error("mtu",
@@ -201,6 +191,7 @@ int EthDevice::start() {
   // A switch must see frames for every pod's MAC. Devices that have no such mode see all anyway.
   if (const int result = rte_eth_promiscuous_enable(id_); result != 0 && result != -ENOTSUP)
     log::warning("ethdev {}: promiscuous mode: {}", id_, text_of(result));
+  if (bond_) bond_->open_filters();
   flows_.attach({.id = id_, .queues = flow_queues_, .driver = driver_});
   return 0;
 }
@@ -240,6 +231,8 @@ bool EthDevice::has_link() const {
 void EthDevice::close() {
   if (!is_probed_) return;
   stop();
+  is_probed_ = false;
+  if (bond_) return bond_.reset();
   rte_eth_dev_info info{};
   const bool has_info = rte_eth_dev_info_get(id_, &info) == 0;
   {
@@ -248,7 +241,6 @@ void EthDevice::close() {
     af_xdp_sockets_.close_left();
   }
   if (has_info && info.device != nullptr) rte_dev_remove(info.device);
-  is_probed_ = false;
 }
 
 }  // namespace podswitch

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// One DPDK ethdev, probed and configured as a PortSpec of kind af-xdp, memif or ethdev asks. Owned by its
-// port; made, started and destroyed by the configuration or the housekeeping thread while no worker uses it.
+// One DPDK ethdev, probed and configured as a PortSpec of kind af-xdp, memif, ethdev or bond asks. Owned by
+// its port; made, started and destroyed by the configuration or the housekeeping thread while no worker uses
+// it.
 #pragma once
 
 #include <rte_mempool.h>
@@ -11,6 +12,7 @@
 
 #include "pmd/af_xdp_pool.h"
 #include "pmd/af_xdp_sockets.h"
+#include "pmd/bond.h"
 #include "pmd/error.h"
 #include "pmd/flow_offload.h"
 #include "pmd/port_spec.h"
@@ -42,6 +44,7 @@ class EthDevice {
   bool is_started() const { return is_started_; }
 
   uint16_t id() const { return id_; }
+  Bond* bond() const { return bond_.get(); }  // nullptr: of another kind
   const TxCaps& tx_caps() const { return caps_; }
   bool has_link() const;
   // Whether receive queues can have an interrupt descriptor.
@@ -66,6 +69,7 @@ class EthDevice {
   TxCaps caps_;
   std::unique_ptr<AfXdpPool> af_xdp_pool_;
   AfXdpSockets af_xdp_sockets_;
+  std::unique_ptr<Bond> bond_;
 };
 
 }  // namespace podswitch

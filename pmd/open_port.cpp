@@ -15,6 +15,8 @@ std::unique_ptr<Port> open_port(PortId id, const PortSpec& spec, PortHost& host,
     case PortKind::Memif:
     case PortKind::Ethdev:
       return open_ethdev(id, spec, host, policy);
+    case PortKind::Bond:
+      return open_bond(id, spec, host, policy);
   }
   throw Error("type", "not a port kind");
 }

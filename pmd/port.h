@@ -13,6 +13,7 @@
 #include <mutex>
 #include <string>
 
+#include "pmd/member_status.h"
 #include "pmd/port_spec.h"
 #include "switch/ids.h"
 #include "switch/offload.h"
@@ -44,6 +45,7 @@ struct WakeSource {
   int fd = -1;
   uint32_t generation = 0;  // changes when the fd was replaced, even by one of the same number
   bool is_silent = false;
+  bool is_polled_while_down = false;  // what it takes to come up goes through the queue
 };
 
 class Port {
@@ -91,6 +93,8 @@ class Port {
   virtual FlowOffload* flows() noexcept { return nullptr; }
   // The MAC that the port's own device shows to the pod, if the switch made the device.
   virtual std::optional<MacAddress> device_mac() const { return std::nullopt; }
+  // Of a bond, in the order in which they were given; of other kinds none.
+  virtual std::vector<MemberStatus> members() const { return {}; }
 
  protected:
   // Logs and counts a change; wakes the workers. Any thread but a worker.
@@ -122,5 +126,6 @@ std::unique_ptr<Port> open_tap(PortId id, const PortSpec& spec, PortHost& host, 
 std::unique_ptr<Port> open_af_packet(PortId id, const PortSpec& spec, PortHost& host, OpenPolicy policy);
 std::unique_ptr<Port> open_ethdev(PortId id, const PortSpec& spec, PortHost& host,
                                   OpenPolicy policy);  // and af-xdp, memif
+std::unique_ptr<Port> open_bond(PortId id, const PortSpec& spec, PortHost& host, OpenPolicy policy);
 
 }  // namespace podswitch

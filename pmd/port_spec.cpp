@@ -7,16 +7,18 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <set>
 
+#include "pmd/bond_member.h"
 #include "pmd/socket_path.h"
 
 namespace podswitch {
 namespace {
 
-constexpr std::array<std::string_view, 6> kKindNames{"vhost-user", "tap",   "af-packet",
-                                                     "af-xdp",     "memif", "ethdev"};
+constexpr std::array<std::string_view, 7> kKindNames{"vhost-user", "tap",    "af-packet", "af-xdp",
+                                                     "memif",      "ethdev", "bond"};
+constexpr std::array<std::string_view, 2> kBondModeNames{"active-backup", "802.3ad"};
 constexpr std::array<std::string_view, 3> kRoleNames{"pod", "uplink", "host"};
-constexpr uint16_t kMaxQueues = 16;
 
 bool is_name(std::string_view name, size_t max) {
   const auto allowed = [](char c) {
@@ -54,20 +56,44 @@ void validate_socket(const PortSpec& spec, Validator& v) {
                         spec.path.size(), kMaxSocketPath));
 }
 
+bool is_interface_name(const std::string& name) {
+  return !name.empty() && name.size() < IFNAMSIZ && name != "." && name != ".." &&
+         std::none_of(name.begin(), name.end(), [](char c) {
+           return std::isspace(static_cast<unsigned char>(c)) || c == '/' || c == ':' || c == '%' ||
+                  c == ',' || c == '=';
+         });
+}
+
 void validate_interface(const PortSpec& spec, Validator& v) {
   v.require(!spec.ifname.empty(), "ifname",
             fmt::format("{} port needs the name of its interface", with_article(spec.kind)));
-  const bool ok = spec.ifname.size() < IFNAMSIZ && spec.ifname != "." && spec.ifname != ".." &&
-                  std::none_of(spec.ifname.begin(), spec.ifname.end(), [](char c) {
-                    return std::isspace(static_cast<unsigned char>(c)) || c == '/' || c == ':' || c == '%' ||
-                           c == ',' || c == '=';
-                  });
-  v.require(ok, "ifname",
+  v.require(spec.ifname.empty() || is_interface_name(spec.ifname), "ifname",
             fmt::format("'{}' is no interface name: at most 15 characters without blanks or any of / : % , =",
                         spec.ifname));
   v.require(
       spec.netns.empty() || spec.netns[0] == '/', "netns",
       fmt::format("'{}' is not an absolute path; that of a named namespace is /run/netns/NAME", spec.netns));
+}
+
+void validate_bond(const PortSpec& spec, Validator& v) {
+  if (spec.kind != PortKind::Bond) {
+    v.require(!spec.bond_mode, "mode",
+              fmt::format("{} port takes client or server; a bond is active-backup or 802.3ad",
+                          with_article(spec.kind)));
+    return v.require(spec.members.empty(), "members",
+                     fmt::format("{} port has no members; a bond has", with_article(spec.kind)));
+  }
+  v.require(spec.bond_mode || spec.server, "mode", "a bond port needs one: active-backup or 802.3ad");
+  v.require(spec.members.size() >= 2 && spec.members.size() <= kMaxMembers, "members",
+            fmt::format("a bond port needs 2 to {}: PCI addresses, interfaces, or DPDK device strings",
+                        kMaxMembers));
+  std::set<std::string> devices;
+  for (const std::string& member : spec.members) {
+    v.require(!is_interface_member(member) || is_interface_name(member), "members",
+              fmt::format("'{}' is no PCI address, interface name, or DPDK device string", member));
+    v.require(devices.insert(member_device(member)).second, "members",
+              fmt::format("{} is given twice", member_device(member)));
+  }
 }
 
 void validate_kind(const PortSpec& spec, Validator& v) {
@@ -164,6 +190,16 @@ std::optional<PortKind> port_kind(std::string_view text) {
   return std::nullopt;
 }
 
+std::string_view to_string(BondMode mode) {
+  return kBondModeNames[static_cast<size_t>(mode)];
+}
+
+std::optional<BondMode> bond_mode(std::string_view text) {
+  const auto* found = std::find(kBondModeNames.begin(), kBondModeNames.end(), text);
+  if (found == kBondModeNames.end()) return std::nullopt;
+  return static_cast<BondMode>(found - kBondModeNames.begin());
+}
+
 KindLimits limits(PortKind kind) {
   switch (kind) {
     case PortKind::AfXdp:
@@ -209,6 +245,7 @@ void validate(const PortSpec& spec, const std::string& path, std::vector<Problem
   validate_vlan(spec.vlan, v);
   validate_role(spec, v);
   validate_kind(spec, v);
+  validate_bond(spec, v);
 }
 
 }  // namespace podswitch

@@ -16,7 +16,9 @@
 
 namespace podswitch {
 
-enum class PortKind : uint8_t { VhostUser, Tap, AfPacket, AfXdp, Memif, Ethdev };
+enum class PortKind : uint8_t { VhostUser, Tap, AfPacket, AfXdp, Memif, Ethdev, Bond };
+
+enum class BondMode : uint8_t { ActiveBackup, Lacp };
 
 // What a port is to the switch.
 enum class PortRole : uint8_t {
@@ -28,6 +30,8 @@ enum class PortRole : uint8_t {
 inline constexpr uint16_t kDefaultMtu = 1500;
 inline constexpr uint16_t kMinMtu = 68;  // RFC 791
 inline constexpr uint16_t kMaxMtu = 9000;
+inline constexpr uint16_t kMaxQueues = 16;
+inline constexpr size_t kMaxMembers = 8;  // of a bond
 
 struct PortSpec {
   std::string name;  // 1..63 of [A-Za-z0-9._-], starts with a letter or digit
@@ -41,7 +45,7 @@ struct PortSpec {
   std::optional<MacAddress> mac;
   std::vector<IpAddress> ips;
   uint16_t mtu = kDefaultMtu;
-  uint16_t queues = 1;  // queue pairs, 1..16
+  uint16_t queues = 1;  // queue pairs, 1..kMaxQueues
   VlanConfig vlan;
   bool allow_spoofing = false;
 
@@ -59,12 +63,20 @@ struct PortSpec {
   // Ethdev: a PCI address or a DPDK device string ("net_null0,copy=1").
   std::string device;
 
+  // Bond.
+  std::optional<BondMode> bond_mode;
+  std::vector<std::string> members;  // see bond_member.h; 2..kMaxMembers of them, the preferred one first
+
   friend bool operator==(const PortSpec&, const PortSpec&) = default;
 };
 
-// "vhost-user", "tap", "af-packet", "af-xdp", "memif", "ethdev".
+// "vhost-user", "tap", "af-packet", "af-xdp", "memif", "ethdev", "bond".
 std::string_view to_string(PortKind kind);
 std::optional<PortKind> port_kind(std::string_view text);
+
+// "active-backup", "802.3ad".
+std::string_view to_string(BondMode mode);
+std::optional<BondMode> bond_mode(std::string_view text);
 
 // "pod", "uplink", "host".
 std::string_view to_string(PortRole role);

@@ -63,7 +63,7 @@ void Sleeper::arm(const WorkerView& view, uint64_t revision) noexcept {
     const WakeSource source = rx.port->wake_source(rx.queue);
     watch(i, source);
     rx.port->set_wakeup(rx.queue, true);
-    must_poll_ |= source.fd < 0 && !source.is_silent && rx.port->is_up();
+    must_poll_ |= source.fd < 0 && !source.is_silent && (source.is_polled_while_down || rx.port->is_up());
   }
 }
 

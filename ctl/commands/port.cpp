@@ -14,6 +14,12 @@ namespace {
 
 using Json = nlohmann::json;
 
+Json describe(const MemberStatus& member) {
+  Json row{{"name", member.name}, {"state", to_string(member.state)}};
+  if (member.partner) row["partner"] = member.partner->to_string();
+  return row;
+}
+
 Json describe(const PortStatus& port) {
   Json row{{"pod", nullptr},
            {"uid", nullptr},
@@ -31,6 +37,7 @@ Json describe(const PortStatus& port) {
   row["hint"] = port.hint;
   row["state_changes"] = port.state_changes;
   row["device_mac"] = port.device_mac ? Json(port.device_mac->to_string()) : Json(nullptr);
+  for (const MemberStatus& member : port.members) row["member_states"].push_back(describe(member));
   add_figures(row, port.figures);
   return row;
 }

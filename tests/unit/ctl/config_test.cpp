@@ -143,7 +143,8 @@ TEST(Config, AllProblemsComeAtOnceWithFileAndLine) {
                           Problem{"p.conf:6: workers.idle", "'lazy' is neither adaptive nor poll"},
                           Problem{"p.conf:8: fdb.size", "'many' is not a whole number from 1024 to 16777216"},
                           Problem{"p.conf:9: port.web.type",
-                                  "missing: one of vhost-user, tap, af-packet, af-xdp, memif or ethdev"},
+                                  "missing: one of vhost-user, tap, af-packet, af-xdp, memif, ethdev "
+                                  "or bond"},
                           Problem{"p.conf:10: port.web.mtu", "'9001' is not a whole number from 68 to 9000"},
                           Problem{"p.conf:12: metrics.listen",
                                   "'9479' is not HOST:PORT, such as 127.0.0.1:9479 or [::1]:9479"},

@@ -32,6 +32,8 @@ Figures example() {
   port.state.up = true;
   port.figures.rx_packets = 9007199254740000;
   port.figures.reasons[static_cast<size_t>(DropReason::TxFull)] = 3;
+  port.members = {{.name = "eth0", .state = MemberState::NoLink, .partner = {}},
+                  {.name = "eth1", .state = MemberState::Active, .partner = {}}};
   figures.ports.push_back(port);
   WorkerStatus worker;
   worker.core = 2;
@@ -46,6 +48,10 @@ TEST(Metrics, CarryTheFigures) {
   for (const char* line :
        {"podswitch_port_receive_packets_total{port=\"web\",network=\"default\"} 9007199254740000\n",
         "podswitch_port_up{port=\"web\",network=\"default\"} 1\n",
+        "podswitch_member_link{port=\"web\",member=\"eth0\"} 0\n",
+        "podswitch_member_active{port=\"web\",member=\"eth0\"} 0\n",
+        "podswitch_member_link{port=\"web\",member=\"eth1\"} 1\n",
+        "podswitch_member_active{port=\"web\",member=\"eth1\"} 1\n",
         "podswitch_drops_total{port=\"web\",reason=\"tx_full\"} 3\n",
         "podswitch_drops_total{port=\"web\",reason=\"malformed\"} 0\n",
         "podswitch_notes_total{port=\"web\",reason=\"fdb_full\"} 0\n",

@@ -86,6 +86,55 @@ TEST(PortOptions, EveryOptionIsReadAndWrittenBack) {
   for (const PortSpec& spec : {tap(), memif, nic, veth}) EXPECT_EQ(round_trip(spec), spec);
 }
 
+TEST(PortOptions, ABondIsReadAndWrittenBack) {
+  std::vector<Problem> problems;
+  const PortSpec bond = make_port("up",
+                                  {{"type", "bond"},
+                                   {"mode", "802.3ad"},
+                                   {"members", "0000:03:00.0, net_tap0,iface=up0,mac=fixed"},
+                                   {"members", "0000:03:00.1"}},
+                                  "", problems);
+  EXPECT_THAT(problems, IsEmpty());
+  EXPECT_EQ(bond.bond_mode, BondMode::Lacp);
+  EXPECT_THAT(bond.members, ElementsAre("0000:03:00.0", "net_tap0,iface=up0,mac=fixed", "0000:03:00.1"));
+  EXPECT_EQ(round_trip(bond), bond);
+  const PortSpec backup =
+      make_port("up", {{"members", "eth1,eth0"}, {"mode", "active-backup"}, {"type", "bond"}}, "", problems);
+  EXPECT_THAT(problems, IsEmpty());
+  EXPECT_THAT(backup.members, ElementsAre("eth1", "eth0"));  // their order is the operator's
+  EXPECT_EQ(round_trip(backup), backup);
+}
+
+TEST(PortOptions, ABondsMembersAndModeAreChecked) {
+  const Problem count{"members",
+                      "a bond port needs 2 to 8: PCI addresses, interfaces, or DPDK device strings"};
+  EXPECT_THAT(problems_of({{"type", "bond"}}),
+              ElementsAre(Problem{"mode", "a bond port needs one: active-backup or 802.3ad"}, count));
+  const auto of_members = [](const char* members) {
+    return problems_of({{"type", "bond"}, {"mode", "active-backup"}, {"members", members}});
+  };
+  EXPECT_THAT(of_members("eth0"), ElementsAre(count));
+  EXPECT_THAT(of_members("a,b,c,d,e,f,g,h,i"), ElementsAre(count));
+  EXPECT_THAT(of_members("03:00.0,0000:03:00.0"),
+              ElementsAre(Problem{"members", "0000:03:00.0 is given twice"}));
+  EXPECT_THAT(of_members("net_tap0,iface=a,net_tap0,iface=b"),
+              ElementsAre(Problem{"members", "net_tap0 is given twice"}));
+  EXPECT_THAT(of_members("eth0,a-name-of-16-chr"),
+              ElementsAre(Problem{
+                  "members", "'a-name-of-16-chr' is no PCI address, interface name, or DPDK device string"}));
+  EXPECT_THAT(of_members("iface=up0,eth0"),
+              ElementsAre(Problem{"members", "'iface=up0' belongs to no device"}));
+  EXPECT_THAT(of_members("eth0,,eth1"), ElementsAre(Problem{"members", "an element of the list is empty"}));
+  EXPECT_THAT(
+      problems_of({{"type", "bond"}, {"mode", "server"}, {"members", "eth0,eth1"}, {"ifname", "eth0"}}),
+      ElementsAre(Problem{"ifname", "a bond port has no interface of its own"},
+                  Problem{"mode", "a bond port has no socket to serve"}));
+  EXPECT_THAT(
+      problems_of({{"type", "memif"}, {"path", "/m"}, {"mode", "802.3ad"}, {"members", "eth0,eth1"}}),
+      ElementsAre(Problem{"mode", "a memif port takes client or server; a bond is active-backup or 802.3ad"},
+                  Problem{"members", "a memif port has no members; a bond has"}));
+}
+
 TEST(PortOptions, JsonHoldsOnlyWhatDiffersFromTheDefaults) {
   EXPECT_EQ(to_json(tap()), json::parse(R"({"name":"web","type":"tap","ifname":"eth0"})"));
 }
@@ -129,7 +178,7 @@ TEST(PortOptions, AllProblemsComeAtOnceUnderThePath) {
                   "'10.0.0.256' is not an IPv4 or IPv6 address; it is given without a prefix length"},
           Problem{"ports.web.vlan", "'4095' is not a whole number from 1 to 4094"},
           Problem{"ports.web.allow-spoofing", "'maybe' is neither true nor false"},
-          Problem{"ports.web.mode", "'both' is neither client nor server"},
+          Problem{"ports.web.mode", "'both' is none of client, server, active-backup, 802.3ad"},
           Problem{"ports.web.socket-mode", "'0999' is not an octal mode from 0 to 0777, such as 0660"},
           Problem{"ports.web.memif-id", "'-1' is not a whole number from 0 to 4294967295"},
           Problem{"ports.web.queues", "given twice"}, Problem{"ports.web.path", "a tap port has no socket"},
@@ -137,12 +186,13 @@ TEST(PortOptions, AllProblemsComeAtOnceUnderThePath) {
 }
 
 TEST(PortOptions, TypeIsNeededAndNothingElseIsGuessedWithoutIt) {
-  EXPECT_THAT(
-      problems_of({{"ifname", "eth0"}}),
-      ElementsAre(Problem{"type", "missing: one of vhost-user, tap, af-packet, af-xdp, memif or ethdev"}));
-  EXPECT_THAT(problems_of({{"type", "veth"}}),
+  EXPECT_THAT(problems_of({{"ifname", "eth0"}}),
               ElementsAre(Problem{
-                  "type", "'veth' is no port type: vhost-user, tap, af-packet, af-xdp, memif or ethdev"}));
+                  "type", "missing: one of vhost-user, tap, af-packet, af-xdp, memif, ethdev or bond"}));
+  EXPECT_THAT(
+      problems_of({{"type", "veth"}}),
+      ElementsAre(Problem{
+          "type", "'veth' is no port type: vhost-user, tap, af-packet, af-xdp, memif, ethdev or bond"}));
 }
 
 TEST(PortOptions, ATapWithAddressesHasAMacOfItsOwn) {

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+// A port on several NICs that are one: active-backup or 802.3ad. Workers see the bonding device as an atomic
+// number, as in ethdev.cpp. In 802.3ad the driver speaks LACP out of the calls of the worker that polls queue
+// 0, which for that reason also sends nothing now and then, under a lock of the port's own.
+#include <fmt/format.h>
+#include <rte_ethdev.h>
+
+#include <algorithm>
+#include <array>
+#include <mutex>
+
+#include "pmd/bond_member.h"
+#include "pmd/bond_watch.h"
+#include "pmd/error.h"
+#include "pmd/eth_device.h"
+#include "pmd/port.h"
+#include "pmd/spin_lock.h"
+
+namespace podswitch {
+namespace {
+
+constexpr unsigned kRetrySeconds = 10;  // after DPDK itself said no; its attempts fill the log
+constexpr int kNoDevice = -1;
+// LACP needs a transmit call every 100 ms; an idle worker looks at the port every half millisecond.
+constexpr unsigned kPollsPerLacpCall = 16;
+
+class BondPort final : public Port {
+ public:
+  BondPort(PortId id, const PortSpec& spec, PortHost& host, OpenPolicy policy)
+      : Port(id, spec, host), is_lacp_(spec.bond_mode == BondMode::Lacp) {
+    try {
+      open();
+    } catch (const Error& error) {
+      close();
+      if (policy == OpenPolicy::Strict) throw;
+      fail(error.what());
+    }
+  }
+
+  uint16_t receive(uint16_t queue, rte_mbuf** packets, uint16_t max) noexcept override {
+    const int device = published_.load(std::memory_order_acquire);
+    if (device == kNoDevice) return 0;
+    const auto id = static_cast<uint16_t>(device);
+    if (is_lacp_ && queue == 0 && ++polls_ % kPollsPerLacpCall == 0) send_lacp(id);
+    const uint16_t count = rte_eth_rx_burst(id, queue, packets, max);
+    // No offload was asked for; what drivers say of checksums and hashes all the same means nothing here.
+    for (uint16_t i = 0; i < count; ++i) packets[i]->ol_flags &= RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL;
+    return count;
+  }
+
+  uint16_t send(uint16_t queue, rte_mbuf** packets, uint16_t count) noexcept override {
+    const int device = published_.load(std::memory_order_acquire);
+    if (device == kNoDevice) return 0;
+    queue = static_cast<uint16_t>(queue % spec().queues);
+    if (!is_lacp_) return rte_eth_tx_burst(static_cast<uint16_t>(device), queue, packets, count);
+    const std::scoped_lock lock(lacp_locks_[queue]);
+    return rte_eth_tx_burst(static_cast<uint16_t>(device), queue, packets, count);
+  }
+
+  bool send_is_thread_safe() const noexcept override { return is_lacp_; }
+
+  TxCaps tx_caps() const noexcept override { return caps_.load(std::memory_order_relaxed); }
+
+  WakeSource wake_source(uint16_t queue) noexcept override {
+    return {.fd = -1, .generation = 0, .is_silent = false, .is_polled_while_down = is_lacp_ && queue == 0};
+  }
+
+  void maintain() noexcept override {
+    try {
+      if (device_) return sample_errors();
+      if (const std::string missing = missing_member(); !missing.empty()) {
+        retry_in_seconds_ = 0;
+        return set_down(missing);
+      }
+      if (retry_in_seconds_ > 0 && --retry_in_seconds_ > 0) return;
+      open();
+    } catch (const std::exception& error) {
+      close();
+      fail(error.what());
+    }
+  }
+
+  std::vector<MemberStatus> members() const override {
+    const std::scoped_lock lock(watch_mutex_);
+    return watch_ ? watch_->members() : std::vector<MemberStatus>{};
+  }
+
+ private:
+  void send_lacp(uint16_t id) noexcept {
+    const std::scoped_lock lock(lacp_locks_[0]);
+    rte_eth_tx_burst(id, 0, nullptr, 0);
+  }
+
+  std::string missing_member() const {
+    for (const std::string& member : spec().members)
+      if (std::string missing = why_no_member(member); !missing.empty()) return missing;
+    return {};
+  }
+
+  void open() {
+    device_ = std::make_unique<EthDevice>(spec(), host_.pool(), flows_);
+    caps_ = device_->tx_caps();
+    check(device_->start(), "start the bond");
+    reported_rx_ = reported_tx_ = 0;
+    published_.store(device_->id(), std::memory_order_release);
+    auto watch = std::make_unique<BondWatch>(*device_->bond(), spec().name,
+                                             [this](const auto& members) { follow(members); });
+    host_.wake_workers();
+    const std::scoped_lock lock(watch_mutex_);
+    watch_ = std::move(watch);
+  }
+
+  void follow(const std::vector<MemberStatus>& members) {
+    const auto any = [&](auto&& is) { return std::any_of(members.begin(), members.end(), is); };
+    if (any([](const MemberStatus& member) { return member.is_active(); })) return set_up();
+    const bool has_link = any([](const MemberStatus& member) { return member.has_link(); });
+    set_down(has_link ? "no LACP partner on any member" : "no member has a link");
+  }
+
+  void close() {
+    std::unique_ptr<BondWatch> watch;
+    {
+      const std::scoped_lock lock(watch_mutex_);
+      watch = std::move(watch_);
+    }
+    watch.reset();
+    published_.store(kNoDevice, std::memory_order_release);
+    host_.wait_for_workers();
+    device_.reset();
+  }
+
+  void fail(const std::string& reason) {
+    retry_in_seconds_ = kRetrySeconds;
+    set_down(reason);
+  }
+
+  void sample_errors() {
+    rte_eth_stats stats{};
+    if (rte_eth_stats_get(device_->id(), &stats) != 0) return;
+    const uint64_t rx = stats.ierrors + stats.imissed + stats.rx_nombuf, tx = stats.oerrors;
+    rx_errors_.fetch_add(rx - std::min(rx, reported_rx_), std::memory_order_relaxed);
+    tx_errors_.fetch_add(tx - std::min(tx, reported_tx_), std::memory_order_relaxed);
+    reported_rx_ = rx;
+    reported_tx_ = tx;
+  }
+
+  const bool is_lacp_;
+  std::atomic<int> published_{kNoDevice};  // the device's number, for workers
+  std::atomic<TxCaps> caps_{TxCaps{}};
+  std::array<SpinLock, kMaxQueues> lacp_locks_;  // by transmit queue
+  unsigned polls_ = 0;                           // of queue 0, by its worker
+
+  // The thread that maintains, or opens.
+  FlowOffload flows_;  // members have theirs; nothing is asked of them
+  std::unique_ptr<EthDevice> device_;
+  unsigned retry_in_seconds_ = 0;
+  uint64_t reported_rx_ = 0, reported_tx_ = 0;
+
+  mutable std::mutex watch_mutex_;
+  std::unique_ptr<BondWatch> watch_;  // gone before device_
+};
+
+}  // namespace
+
+std::unique_ptr<Port> open_bond(PortId id, const PortSpec& spec, PortHost& host, OpenPolicy policy) {
+  return std::make_unique<BondPort>(id, spec, host, policy);
+}
+
+}  // namespace podswitch
