@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Open vSwitch as a node: its datapath in user space, with a database and a run directory of its own inside the
-node's namespace, so that the packaged service is neither needed nor disturbed. `br-phy` has the node's NIC and
-underlay addresses, `br-int` the tunnels and pods."""
+"""Open vSwitch, its datapath in user space, with a database and a run directory of its own inside a namespace, so that
+the packaged service is neither needed nor disturbed."""
 
 import os
 import subprocess
@@ -12,22 +11,15 @@ _PROGRAM = "/usr/lib/openvswitch-switch/ovs-vswitchd"
 _SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
 
 
-class OpenVSwitchNode:
-    def __init__(self, underlay, name, addresses):
+class OpenVSwitch:
+    def __init__(self, world, space, name):
         if not os.access(_PROGRAM, os.X_OK):
             raise Skip(f"no {_PROGRAM} (package openvswitch-switch)")
-        self.world = underlay.world
-        self.space = underlay.plug(name)
+        self.world = world
+        self.space = space
         self.folder = self.world.path(name)
         os.makedirs(self.folder)
         self._start()
-        mac = self.space.mac("nic")
-        self.vsctl("add-br", "br-phy", "--", "set", "bridge", "br-phy", "datapath_type=netdev", f'other_config:hwaddr="{mac}"',
-                   "--", "add-port", "br-phy", "nic",
-                   "--", "add-br", "br-int", "--", "set", "bridge", "br-int", "datapath_type=netdev")
-        # The kernel shall not answer, too, for what br-phy has the addresses of.
-        self.space.sysctl("net.ipv6.conf.nic.disable_ipv6", 1)
-        self.space.configure("br-phy", addresses, underlay.mtu)
 
     def _start(self):
         env = {**os.environ, **{name: self.folder for name in ("OVS_RUNDIR", "OVS_LOGDIR", "OVS_DBDIR", "OVS_SYSCONFDIR")}}
@@ -56,6 +48,21 @@ class OpenVSwitchNode:
 
     def appctl(self, *words):
         return run("ovs-appctl", "-t", self._path("vswitchd.ctl"), *words).stdout
+
+    def add_bridge(self, name, *settings):
+        self.vsctl("add-br", name, "--", "set", "bridge", name, "datapath_type=netdev", *settings)
+
+
+class OpenVSwitchNode(OpenVSwitch):
+    """A node: `br-phy` has its NIC and underlay addresses, `br-int` the tunnels and pods."""
+
+    def __init__(self, underlay, name, addresses):
+        super().__init__(underlay.world, underlay.plug(name), name)
+        self.add_bridge("br-phy", f'other_config:hwaddr="{self.space.mac("nic")}"', "--", "add-port", "br-phy", "nic")
+        self.add_bridge("br-int")
+        # The kernel shall not answer, too, for what br-phy has the addresses of.
+        self.space.sysctl("net.ipv6.conf.nic.disable_ipv6", 1)
+        self.space.configure("br-phy", addresses, underlay.mtu)
 
     def tunnel(self, name, kind, remote, key, port):
         """A tunnel port of br-int: "vxlan" or "geneve"."""

@@ -65,15 +65,20 @@ def underlay_of_ipv6(world):
 def flannel_node(underlay, name, number, vtep="192.0.2.", port=8472):
     """A node with the kernel's VXLAN, which knows node 1. `vtep`: the VTEPs' addresses without the node's number."""
     node = underlay.kernel_node(name, [f"{vtep}{number}/{64 if ':' in vtep else 24}"])
+    add_flannel(node, number, vtep, port)
+    return node
+
+
+def add_flannel(node, number, vtep="192.0.2.", port=8472, dev="nic"):
+    """The kernel's VXLAN on a node's NIC."""
     node.ip("link", "add", "flannel.1", "address", f"02:00:00:00:f1:0{number}", "type", "vxlan", "id", 1, "dstport", port,
-            "local", f"{vtep}{number}", "dev", "nic", "nolearning")
+            "local", f"{vtep}{number}", "dev", dev, "nolearning")
     node.configure("flannel.1", [f"10.244.{number}.1/32", f"fd00:244:{number}::1/128"], mtu=1430 if ":" in vtep else 1450)
     # What flanneld tells the kernel about each other node.
     node.exec("bridge", "fdb", "add", "02:00:00:00:f1:01", "dev", "flannel.1", "dst", f"{vtep}1")
     for family, first, length in (("-4", "10.244.1.0", 24), ("-6", "fd00:244:1::", 64)):
         node.ip("neighbour", "add", first, "lladdr", "02:00:00:00:f1:01", "dev", "flannel.1", "nud", "permanent")
         node.ip(family, "route", "add", f"{first}/{length}", "via", first, "dev", "flannel.1", "onlink")
-    return node
 
 
 @scenario(takes=6)
