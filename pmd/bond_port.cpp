@@ -100,7 +100,7 @@ class BondPort final : public Port {
   void open() {
     device_ = std::make_unique<EthDevice>(spec(), host_.pool(), flows_);
     caps_ = device_->tx_caps();
-    check(device_->start(), "start the bond");
+    if (device_->start() != 0) throw Error("members", "DPDK cannot start the bond: the log says more");
     reported_rx_ = reported_tx_ = 0;
     published_.store(device_->id(), std::memory_order_release);
     auto watch = std::make_unique<BondWatch>(*device_->bond(), spec().name,

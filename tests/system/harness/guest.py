@@ -3,6 +3,7 @@
 
 import os
 import select
+import socket
 import subprocess
 import time
 
@@ -12,9 +13,10 @@ QEMU = "/usr/bin/qemu-system-x86_64"
 
 
 class Guest:
-    """`device` is appended to the network device's options: "csum=off,guest_tso4=off"."""
+    """`device` is appended to the network devices' options: "csum=off,guest_tso4=off". `more`: (path, MAC) of eth1 and
+    so on."""
 
-    def __init__(self, image, path, mac, folder, name, listens=True, device="", queue_pairs=1):
+    def __init__(self, image, path, mac, folder, name, listens=True, device="", queue_pairs=1, more=()):
         if not os.access(QEMU, os.X_OK):
             raise Skip(f"{QEMU} is not there (package qemu-system-x86)")
         if not os.path.exists(os.path.join(image, "initramfs.gz")):
@@ -23,14 +25,20 @@ class Guest:
         self.mac = mac
         self.log_path = os.path.join(folder, f"guest-{name}.log")
         self._log = open(self.log_path, "w")
-        socket = f"socket,id=c,path={path}" + (",server=on,wait=off" if listens else ",reconnect=1")
-        # vectors=0: without KVM this qemu crashes over MSI-X when the driver starts.
-        network = f"virtio-net-pci,netdev=n,mac={mac},romfile=,vectors=0" + ("," + device if device else "")
+        self._monitor_path = os.path.join(folder, f"guest-{name}.monitor")
+        networks = []
+        for number, (where, address) in enumerate([(path, mac), *more]):
+            networks += [
+                "-chardev", f"socket,id=c{number},path={where}" + (",server=on,wait=off" if listens else ",reconnect=1"),
+                "-netdev", f"vhost-user,id=n{number},chardev=c{number},queues={queue_pairs}",
+                # vectors=0: without KVM this qemu crashes over MSI-X when the driver starts.
+                "-device", f"virtio-net-pci,netdev=n{number},mac={address},romfile=,vectors=0" + ("," + device if device else "")]
         self.process = subprocess.Popen(
-            ["taskset", "-c", "0", QEMU, "-accel", "tcg", "-cpu", "max", "-m", "192", "-display", "none", "-monitor", "none",
+            ["taskset", "-c", "0", QEMU, "-accel", "tcg", "-cpu", "max", "-m", "192", "-display", "none",
+             "-monitor", f"unix:{self._monitor_path},server=on,wait=off",
              "-serial", "stdio", "-no-reboot", "-nodefaults",
              "-object", "memory-backend-memfd,id=m,size=192M,share=on", "-numa", "node,memdev=m",
-             "-chardev", socket, "-netdev", f"vhost-user,id=n,chardev=c,queues={queue_pairs}", "-device", network,
+             *networks,
              "-kernel", os.path.join(image, "vmlinuz"), "-initrd", os.path.join(image, "initramfs.gz"),
              "-append", "console=ttyS0 quiet loglevel=1 panic=-1 mitigations=off"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
@@ -67,6 +75,16 @@ class Guest:
         self.run("echo 0 >/proc/sys/net/ipv6/conf/eth0/accept_dad; ip link set eth0 up")
         for address in addresses:
             self.run(f"ip address add {address} dev eth0")
+
+    def set_link(self, number, state):
+        """Of eth0, eth1...: "on" or "off", as a cable that is plugged in or not."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as monitor:
+            monitor.settimeout(10)
+            monitor.connect(self._monitor_path)
+            monitor.sendall(f"set_link n{number} {state}\n".encode())
+            said = b""
+            while said.count(b"(qemu)") < 2:
+                said += monitor.recv(4096)
 
     def kill(self):
         self.process.kill()
