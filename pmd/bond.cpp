@@ -8,6 +8,7 @@
 #include <rte_ethdev.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstring>
 #include <future>
@@ -108,6 +109,12 @@ void Bond::close_members() {
   for (const Member& member : members_) close_device(member.id);
 }
 
+std::vector<uint16_t> Bond::member_ids() const {
+  std::vector<uint16_t> ids;
+  for (const Member& member : members_) ids.push_back(member.id);
+  return ids;
+}
+
 void Bond::open_filters() {
   for (const Member& member : members_) {
     const int result = rte_eth_promiscuous_enable(member.id);
@@ -123,11 +130,19 @@ bool Bond::has_link(const Member& member) {
   return !member.interface || member.interface->has_link();
 }
 
+// Whether the driver, too, has seen a link; until then it sends nothing.
+bool Bond::is_known_to_driver(const Member& member) const {
+  std::array<uint16_t, RTE_MAX_ETHPORTS> ids;
+  const int count = rte_eth_bond_active_slaves_get(id_, ids.data(), ids.size());
+  return count > 0 && std::find(ids.begin(), ids.begin() + count, member.id) != ids.begin() + count;
+}
+
 MemberStatus Bond::status_of(const Member& member, int primary) const {
   MemberStatus status{.name = member.name, .state = MemberState::NoLink, .partner = {}};
   if (!has_link(member)) return status;
   if (mode_ == BondMode::ActiveBackup) {
-    status.state = member.id == primary ? MemberState::Active : MemberState::Standby;
+    const bool is_active = member.id == primary && is_known_to_driver(member);
+    status.state = is_active ? MemberState::Active : MemberState::Standby;
     return status;
   }
   status.state = MemberState::NoPartner;

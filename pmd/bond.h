@@ -24,6 +24,7 @@ class Bond {
   Bond& operator=(const Bond&) = delete;
 
   uint16_t id() const { return id_; }
+  std::vector<uint16_t> member_ids() const;
 
   // Once the device is started: has every member take all frames.
   void open_filters();
@@ -42,6 +43,7 @@ class Bond {
   void make(const PortSpec& spec);
   void take_mac(const MacAddress& mac);
   void close_members();
+  bool is_known_to_driver(const Member& member) const;
   MemberStatus status_of(const Member& member, int primary) const;
   static bool has_link(const Member& member);
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // A port on several NICs that are one: active-backup or 802.3ad. Workers see the bonding device as an atomic
-// number, as in ethdev.cpp. In 802.3ad the driver speaks LACP out of the calls of the worker that polls queue
-// 0, which for that reason also sends nothing now and then, under a lock of the port's own.
+// number, as in ethdev.cpp. Who polls it does two chores beside, which the bonding driver leaves to its user.
+// In 802.3ad: transmit calls, be it without packets, since the driver sends its LACP frames in them. In
+// active-backup: taking what comes in by the standby members.
 #include <fmt/format.h>
+#include <rte_eth_bond.h>
 #include <rte_ethdev.h>
 
 #include <algorithm>
@@ -15,6 +17,7 @@
 #include "pmd/eth_device.h"
 #include "pmd/port.h"
 #include "pmd/spin_lock.h"
+#include "switch/burst.h"
 
 namespace podswitch {
 namespace {
@@ -22,7 +25,7 @@ namespace {
 constexpr unsigned kRetrySeconds = 10;  // after DPDK itself said no; its attempts fill the log
 constexpr int kNoDevice = -1;
 // LACP needs a transmit call every 100 ms; an idle worker looks at the port every half millisecond.
-constexpr unsigned kPollsPerLacpCall = 16;
+constexpr unsigned kPollsPerChore = 16;
 
 class BondPort final : public Port {
  public:
@@ -41,7 +44,7 @@ class BondPort final : public Port {
     const int device = published_.load(std::memory_order_acquire);
     if (device == kNoDevice) return 0;
     const auto id = static_cast<uint16_t>(device);
-    if (is_lacp_ && queue == 0 && ++polls_ % kPollsPerLacpCall == 0) send_lacp(id);
+    if (++queues_[queue].polls % kPollsPerChore == 0) do_chore(id, queue);
     const uint16_t count = rte_eth_rx_burst(id, queue, packets, max);
     // No offload was asked for; what drivers say of checksums and hashes all the same means nothing here.
     for (uint16_t i = 0; i < count; ++i) packets[i]->ol_flags &= RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL;
@@ -53,7 +56,7 @@ class BondPort final : public Port {
     if (device == kNoDevice) return 0;
     queue = static_cast<uint16_t>(queue % spec().queues);
     if (!is_lacp_) return rte_eth_tx_burst(static_cast<uint16_t>(device), queue, packets, count);
-    const std::scoped_lock lock(lacp_locks_[queue]);
+    const std::scoped_lock lock(queues_[queue].lacp_lock);
     return rte_eth_tx_burst(static_cast<uint16_t>(device), queue, packets, count);
   }
 
@@ -86,9 +89,22 @@ class BondPort final : public Port {
   }
 
  private:
-  void send_lacp(uint16_t id) noexcept {
-    const std::scoped_lock lock(lacp_locks_[0]);
+  void do_chore(uint16_t id, uint16_t queue) noexcept {
+    if (!is_lacp_) return drop_on_standby(id, queue);
+    if (queue != 0) return;
+    const std::scoped_lock lock(queues_[0].lacp_lock);
     rte_eth_tx_burst(id, 0, nullptr, 0);
+  }
+
+  // Old frames would come in when the member takes over, and until then a full queue may stop the sender.
+  void drop_on_standby(uint16_t id, uint16_t queue) noexcept {
+    const int primary = rte_eth_bond_primary_get(id);
+    for (const uint16_t member : member_ids_) {
+      if (member == primary) continue;
+      std::array<rte_mbuf*, kBurstSize> packets;
+      const uint16_t count = rte_eth_rx_burst(member, queue, packets.data(), kBurstSize);
+      rte_pktmbuf_free_bulk(packets.data(), count);
+    }
   }
 
   std::string missing_member() const {
@@ -102,6 +118,7 @@ class BondPort final : public Port {
     caps_ = device_->tx_caps();
     if (device_->start() != 0) throw Error("members", "DPDK cannot start the bond: the log says more");
     reported_rx_ = reported_tx_ = 0;
+    member_ids_ = device_->bond()->member_ids();
     published_.store(device_->id(), std::memory_order_release);
     auto watch = std::make_unique<BondWatch>(*device_->bond(), spec().name,
                                              [this](const auto& members) { follow(members); });
@@ -114,7 +131,9 @@ class BondPort final : public Port {
     const auto any = [&](auto&& is) { return std::any_of(members.begin(), members.end(), is); };
     if (any([](const MemberStatus& member) { return member.is_active(); })) return set_up();
     const bool has_link = any([](const MemberStatus& member) { return member.has_link(); });
-    set_down(has_link ? "no LACP partner on any member" : "no member has a link");
+    set_down(!has_link  ? "no member has a link"
+             : is_lacp_ ? "no LACP partner on any member"
+                        : "no member is active yet");
   }
 
   void close() {
@@ -147,8 +166,12 @@ class BondPort final : public Port {
   const bool is_lacp_;
   std::atomic<int> published_{kNoDevice};  // the device's number, for workers
   std::atomic<TxCaps> caps_{TxCaps{}};
-  std::array<SpinLock, kMaxQueues> lacp_locks_;  // by transmit queue
-  unsigned polls_ = 0;                           // of queue 0, by its worker
+  std::vector<uint16_t> member_ids_;  // written before the device is published
+  struct alignas(64) Queue {
+    unsigned polls = 0;  // of the receive queue, by its worker
+    SpinLock lacp_lock;  // of the transmit queue
+  };
+  std::array<Queue, kMaxQueues> queues_;
 
   // The thread that maintains, or opens.
   FlowOffload flows_;  // members have theirs; nothing is asked of them

@@ -15,6 +15,15 @@ OUR_MAC, THEIR_MAC = "02:00:00:00:0b:01", "02:00:00:00:0b:02"
 LINKS = ["up0", "up1"]
 TAPS = [f"net_tap{number},iface={link}" for number, link in enumerate(LINKS)]
 
+BROADCASTS = """
+import socket, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+for n in range(3000):
+    s.sendto(b"x", ("192.0.2.255", 9))
+    time.sleep(0.0001)
+"""
+
 
 class Bonded:
     """A switch whose uplink is a bond. `node` has the bond's other end, and pods behind the kernel's VXLAN; the daemon runs
@@ -89,9 +98,13 @@ class Bonded:
         stream.stop()
         return stream.outage
 
-    def frames(self, link):
+    def frames(self, link, direction="rx"):
         """That came from the switch."""
-        return int(self.node.exec("cat", f"/sys/class/net/{link}/statistics/rx_packets").stdout)
+        return int(self.node.exec("cat", f"/sys/class/net/{link}/statistics/{direction}_packets").stdout)
+
+    def frames_to(self, link):
+        """That the switch has taken."""
+        return self.frames(link, "tx")
 
 
 def set_link(space, link, state):
@@ -107,6 +120,10 @@ def active_backup(world):
     standby = bonded.frames("up1")
     bonded.talk()
     expect(bonded.frames("up1") == standby, "the standby member sent frames")
+    # More than the member's queue holds: what comes there is taken, and not kept until it takes over.
+    taken = bonded.frames_to("up1")
+    bonded.node.exec("python3", "-c", BROADCASTS)
+    eventually("the standby member takes frames", lambda: bonded.frames_to("up1") >= taken + 3000)
 
     seconds = bonded.outage(set_link(bonded.node, "up0", "down"), "no link", "active")
     world.note(f"up0 fails: {seconds * 1e3:.0f} ms of silence, TCP {bonded.talk():.2f} Gbit/s over up1")
