@@ -30,16 +30,20 @@ std::atomic<unsigned> g_next{0};  // EAL's names for devices are used once
 
 std::string member_devargs(const PortSpec& spec, const std::string& name) {
   if (!is_interface_member(name)) return name;
-  // The driver's frames of 2 KiB hold an MTU of 1500.
-  const char* frames = spec.mtu > kDefaultMtu ? ",blocksz=16384,framesz=16384" : "";
-  return fmt::format("net_af_packet{},iface={},qpairs={}{}", g_next++, name, spec.queues, frames);
+  return fmt::format("net_af_packet{},iface={},qpairs={}", g_next++, name, spec.queues);
 }
 
 // Runs on EAL's interrupt thread what was due there within the last `ms` milliseconds.
 void drain_alarms(uint32_t ms) {
-  std::promise<void> done;
-  const auto run = [](void* promise) { static_cast<std::promise<void>*>(promise)->set_value(); };
-  if (rte_eal_alarm_set(ms * 1000, run, &done) == 0) done.get_future().wait();
+  const auto run = [](void* raw) {
+    const std::unique_ptr<std::promise<void>> mine(static_cast<std::promise<void>*>(raw));
+    mine->set_value();
+  };
+  auto promise = std::make_unique<std::promise<void>>();
+  std::future<void> done = promise->get_future();
+  if (rte_eal_alarm_set(ms * 1000, run, promise.get()) != 0) return;
+  promise.release();
+  done.wait();
 }
 
 }  // namespace
@@ -64,7 +68,8 @@ void Bond::add(const PortSpec& spec, const std::string& name) {
                                      name));
   auto interface = is_interface ? std::make_unique<Interface>(name) : nullptr;
   if (interface) interface->set_up();
-  members_.push_back({name, probe_device(member_devargs(spec, name), kOption), std::move(interface)});
+  const auto index = interface ? interface->index() : std::nullopt;
+  members_.push_back({name, probe_device(member_devargs(spec, name), kOption), std::move(interface), index});
 }
 
 void Bond::make(const PortSpec& spec) {
@@ -127,7 +132,7 @@ void Bond::open_filters() {
 bool Bond::has_link(const Member& member) {
   rte_eth_link link{};
   if (rte_eth_link_get_nowait(member.id, &link) != 0 || link.link_status != RTE_ETH_LINK_UP) return false;
-  return !member.interface || member.interface->has_link();
+  return !member.interface || (member.interface->index() == member.index && member.interface->has_link());
 }
 
 // Whether the driver, too, has seen a link; until then it sends nothing.

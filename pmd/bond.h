@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,7 @@ class Bond {
     std::string name;
     uint16_t id;
     std::unique_ptr<Interface> interface;  // opened by packet sockets, whose driver knows no link
+    std::optional<unsigned> index;         // of it: another one of the same name is not ours
   };
 
   void add(const PortSpec& spec, const std::string& name);

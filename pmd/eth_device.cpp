@@ -109,6 +109,9 @@ void EthDevice::configure(const PortSpec& spec, rte_mempool& pool) {
     af_xdp_pool_ = std::make_unique<AfXdpPool>(spec.queues);
     max_mtu = std::min(max_mtu, AfXdpPool::max_frame() - kFrameOverhead);
   }
+  // A bond has no MTU of its own, but the shortest of its members' frames.
+  if (bond_ && info.max_mtu == UINT16_MAX)
+    max_mtu = std::min<uint32_t>(max_mtu, info.max_rx_pktlen - RTE_ETHER_HDR_LEN - RTE_ETHER_CRC_LEN);
   rte_eth_conf conf{};
   const uint32_t room = rte_pktmbuf_data_room_size(&pool) - RTE_PKTMBUF_HEADROOM;
   const bool has_scatter = spec.kind == PortKind::Ethdev || spec.kind == PortKind::Bond;

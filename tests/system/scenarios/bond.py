@@ -167,6 +167,12 @@ def interfaces_in_active_backup(world):
     set_link(bonded.node, "up0", "up")()
     bonded.wait_until("standby", "active")
     bonded.talk()
+    # Another interface of the name is not the one whose sockets are open.
+    near.ip("link", "del", "nic0")
+    near.ip("link", "add", "nic0", "up", "type", "veth", "peer", "name", "other")
+    near.ip("link", "set", "other", "up")
+    bonded.wait_until("no link", "active")
+    bonded.talk()
 
 
 @scenario(takes=20)
@@ -222,6 +228,8 @@ def what_is_refused(world):
         said = refused(mode, *members)
         expect(text in said, f"{members}: {said}")
         expect(switch.cli("port", "list") == [] and "up0" not in space.ip("link").stdout, "something is left")
+    said = switch.refused("port", "add", "up", "--type", "bond", "--mode", "802.3ad", "--members", ",".join(TAPS), "--mtu", 9000)
+    expect("mtu: 9000 is too large" in said and switch.cli("port", "list") == [], said)
     switch.cli("port", "add", "up", "--type", "bond", "--mode", "802.3ad", "--members", ",".join(TAPS))
     said = switch.refused("port", "add", "nic", "--type", "ethdev", "--device", "net_tap0")
     expect("net_tap0 is port up's" in said, said)
