@@ -160,18 +160,21 @@ MemberStatus Bond::status_of(const Member& member, int primary) const {
   return status;
 }
 
+// Drivers need not tell the bonding driver of their links: net_tap notices, but raises no event (22.11), and
+// packet sockets notice nothing. The member that it would go back to is always the one that carries.
+void Bond::choose_primary() {
+  const int primary = rte_eth_bond_primary_get(id_);
+  const auto present = std::find_if(members_.begin(), members_.end(),
+                                    [&](const Member& member) { return member.id == primary; });
+  const bool is_good = present != members_.end() && has_link(*present);
+  const auto wanted = is_good ? present : std::find_if(members_.begin(), members_.end(), has_link);
+  if (wanted == members_.end() || (wanted == present && wanted->id == chosen_)) return;
+  if (rte_eth_bond_primary_set(id_, wanted->id) == 0) chosen_ = wanted->id;
+}
+
 std::vector<MemberStatus> Bond::look() {
-  int primary = rte_eth_bond_primary_get(id_);
-  if (mode_ == BondMode::ActiveBackup) {
-    const auto is_primary = [&](const Member& member) { return member.id == primary; };
-    const auto active = std::find_if(members_.begin(), members_.end(), is_primary);
-    const auto better = std::find_if(members_.begin(), members_.end(), has_link);
-    // Drivers need not tell the bonding driver: net_tap notices, but raises no event (22.11), and packet
-    // sockets notice nothing.
-    if ((active == members_.end() || !has_link(*active)) && better != members_.end() &&
-        rte_eth_bond_primary_set(id_, better->id) == 0)
-      primary = rte_eth_bond_primary_get(id_);
-  }
+  if (mode_ == BondMode::ActiveBackup) choose_primary();
+  const int primary = rte_eth_bond_primary_get(id_);
   std::vector<MemberStatus> statuses;
   for (const Member& member : members_) statuses.push_back(status_of(member, primary));
   return statuses;

@@ -45,6 +45,7 @@ class Bond {
   void make(const PortSpec& spec);
   void take_mac(const MacAddress& mac);
   void close_members();
+  void choose_primary();
   bool is_known_to_driver(const Member& member) const;
   MemberStatus status_of(const Member& member, int primary) const;
   static bool has_link(const Member& member);
@@ -52,6 +53,7 @@ class Bond {
   const BondMode mode_;
   std::vector<Member> members_;
   uint16_t id_ = 0;
+  int chosen_ = -1;  // active-backup: the member that the driver was told to prefer
 };
 
 }  // namespace podswitch
