@@ -84,7 +84,7 @@ class RoutePlanner::Draft {
   // In every network that has pods with addresses.
   void add_gateway() {
     if (planner_.gateway_.ips.empty()) return;
-    const NextHopId id = add_hop("gateway", NextHop::Kind::Self, kNoPort, kNoFid, UINT16_MAX, {}, {});
+    const NextHopId id = add_self("gateway");
     first_.routes[planner_.overlay_.network];
     for (auto& [network, routes] : first_.routes)
       for (const IpAddress& ip : planner_.gateway_.ips) {
@@ -94,9 +94,11 @@ class RoutePlanner::Draft {
   }
 
   void add_own_addresses() {
-    if (uplink_.spec == nullptr || host_.spec == nullptr) return;
-    const NextHopId id = add_hop("host", NextHop::Kind::Host, host_.id, fid_of(*host_.spec), host_.spec->mtu,
-                                 plan_.uplink.mac, planner_.gateway_.mac);
+    if (uplink_.spec == nullptr) return;
+    const NextHopId id = host_.spec == nullptr
+                             ? add_self("own addresses")
+                             : add_hop("host", NextHop::Kind::Host, host_.id, fid_of(*host_.spec),
+                                       host_.spec->mtu, plan_.uplink.mac, planner_.gateway_.mac);
     for (const PrefixedAddress& address : uplink_.spec->underlay)
       add_route(planner_.overlay_.network, Prefix::of(address.ip), id);
   }
@@ -182,6 +184,10 @@ class RoutePlanner::Draft {
 
  private:
   friend class RoutePlanner;
+
+  NextHopId add_self(std::string name) {
+    return add_hop(std::move(name), NextHop::Kind::Self, kNoPort, kNoFid, UINT16_MAX, {}, {});
+  }
 
   void add_node(const std::string& name, const std::shared_ptr<const NodeSpec>& spec) {
     node_ = {spec, {}, {}};
@@ -317,6 +323,8 @@ class RoutePlanner::Draft {
     tunnel.stretched = stretched_;
     tunnel.uplink_mac = plan_.uplink.mac;
     for (const PrefixedAddress& address : uplink_.spec->underlay) tunnel.own_vteps.push_back(address.ip);
+    if (host_.spec == nullptr)
+      tunnel.answered_on = Routing::Tunnel::Link{uplink_.spec->network, only_vlan(*uplink_.spec)};
     const IpAddress& first = plan_.uplink.v4 ? IpAddress(*plan_.uplink.v4) : IpAddress(*plan_.uplink.v6);
     tunnel.vtep_mac = overlay.vtep_mac.value_or(derived_vtep_mac(first));
   }

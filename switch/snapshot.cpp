@@ -185,6 +185,13 @@ std::unique_ptr<Snapshot> compile_snapshot(const std::vector<BridgePort>& ports,
   for (const Fid fid : used)
     for (const IpAddress& ip : gateway_ips)
       addresses.emplace_back(fid, ip, AddressTable::Owner{gateway.mac, kNoPort});
+  if (routing.tunnel && routing.tunnel->answered_on) {
+    const Routing::Tunnel::Link& link = *routing.tunnel->answered_on;
+    snapshot->answers_underlay = true;
+    for (const IpAddress& ip : routing.tunnel->own_vteps)
+      addresses.emplace_back(fids.get(link.network, link.vlan), ip,
+                             AddressTable::Owner{routing.tunnel->uplink_mac, kNoPort});
+  }
   snapshot->addresses.build(addresses);
   add_routing(*snapshot, gateway, routing, fids);
   return snapshot;

@@ -97,7 +97,7 @@ class AddressTable {
  public:
   struct Owner {
     MacAddress mac;
-    PortId port;  // kNoPort: the gateway
+    PortId port;  // kNoPort: the switch itself
   };
   void build(const std::vector<std::tuple<Fid, IpAddress, Owner>>& entries);
   const Owner* find(Fid fid, const IpAddress& ip) const noexcept;
@@ -153,6 +153,7 @@ struct Snapshot {
   MacAddress gateway_mac;    // the switch's own
   bool has_gateway = false;  // some gateway address is configured
   bool has_trunks = false;
+  bool answers_underlay = false;  // for its own addresses there, which are among `addresses`
   std::vector<PortView> ports;  // kMaxPorts of them, by PortId
   std::vector<FidView> fids;    // by Fid
   AddressTable addresses;
@@ -215,6 +216,12 @@ struct Routing {
     MacAddress vtep_mac, uplink_mac;
     std::string network;  // that the VNI stands for
     std::vector<IpAddress> own_vteps, vteps;
+    // Without a host port nobody else answers for own_vteps on the link.
+    struct Link {
+      std::string network;
+      uint16_t vlan = 0;  // 0: its frames come untagged
+    };
+    std::optional<Link> answered_on;
     std::map<std::string, uint32_t> stretched;  // networks, and the VNI of each
     struct Peer {
       NextHopId hop = kNoNextHop;  // bridged

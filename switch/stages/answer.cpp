@@ -58,13 +58,29 @@ void answer_group(rte_mbuf& packet, PacketMeta& meta, PortId asker, const Snapsh
   if (meta.verdict == Verdict::Undecided) answer_router_solicitation(packet, meta, *l3, asker, snapshot);
 }
 
+// The switch as a host of the underlay.
+void answer_link(rte_mbuf& packet, PacketMeta& meta, PortId uplink, const Snapshot& snapshot,
+                 Local& local) noexcept {
+  if (meta.l3_offset != sizeof(net::EtherHeader)) return;
+  if (meta.ether_type == net::kEtherTypeArp)
+    answer_arp(packet, meta, uplink, Asked::Gateway, snapshot, local);
+  else if ((meta.ether_type == net::kEtherTypeIpv4 || meta.ether_type == net::kEtherTypeIpv6) &&
+           may_be_icmp(packet, meta))
+    answer_icmp(packet, meta, uplink, snapshot, local);
+}
+
 }  // namespace
 
 void answer(Burst& burst, const Snapshot& snapshot, Local& local) noexcept {
   if (snapshot.addresses.size() == 0 && !snapshot.has_gateway && snapshot.tunnel.stretched.empty()) return;
-  if (snapshot.ports[burst.in_port].is_uplink) return;  // the gateway is the pods', not the underlay's
-  const uint64_t gateway = snapshot.gateway_mac.as_u64();
   const PortId asker = burst.in_port;
+  if (snapshot.ports[asker].is_uplink) {  // the gateway is the pods', not the underlay's
+    if (!snapshot.answers_underlay) return;
+    return for_each_undecided(burst, [&](rte_mbuf& packet, PacketMeta& meta) noexcept {
+      answer_link(packet, meta, asker, snapshot, local);
+    });
+  }
+  const uint64_t gateway = snapshot.gateway_mac.as_u64();
   for_each_undecided(burst, [&](rte_mbuf& packet, PacketMeta& meta) noexcept {
     const uint64_t destination = mac_of_key(meta.destination).as_u64();
     if (snapshot.has_gateway && destination == gateway) [[unlikely]] {

@@ -13,9 +13,10 @@ namespace {
 
 constexpr uint8_t kReplyTtl = 64;
 
-bool is_gateway(const Snapshot& snapshot, Fid fid, const IpAddress& ip) noexcept {
+// nullptr: `ip` is not the switch's own.
+const AddressTable::Owner* self_of(const Snapshot& snapshot, Fid fid, const IpAddress& ip) noexcept {
   const auto* owner = snapshot.addresses.find(fid, ip);
-  return owner != nullptr && owner->port == kNoPort;
+  return owner != nullptr && owner->port == kNoPort ? owner : nullptr;
 }
 
 bool is_ipv4_unicast(const Ipv4Address& ip) noexcept {
@@ -68,16 +69,18 @@ bool make_echo_reply(rte_mbuf& packet, const PacketMeta& meta, const net::L3& l3
 void answer_ping4(rte_mbuf& packet, PacketMeta& meta, const net::L3& l3, PortId asker,
                   const Snapshot& snapshot) noexcept {
   const auto* ip = net::header_at<net::Ipv4Header>(packet, meta.l3_offset);
-  if (is_gateway(snapshot, meta.fid, IpAddress(ip->destination)) && make_reply4(packet, meta.l3_offset, l3))
-    send_back(packet, meta, asker, snapshot.gateway_mac, mac_of_key(meta.source));
+  const auto* self = self_of(snapshot, meta.fid, IpAddress(ip->destination));
+  if (self != nullptr && make_reply4(packet, meta.l3_offset, l3))
+    send_back(packet, meta, asker, self->mac, mac_of_key(meta.source));
 }
 
 void answer_ping6(rte_mbuf& packet, PacketMeta& meta, const net::L3& l3, PortId asker,
                   const Snapshot& snapshot) noexcept {
   const auto* ip = net::header_at<net::Ipv6Header>(packet, meta.l3_offset);
-  if (!IpAddress(ip->destination).is_v4() && is_gateway(snapshot, meta.fid, IpAddress(ip->destination)) &&
-      make_reply6(packet, meta.l3_offset, l3))
-    send_back(packet, meta, asker, snapshot.gateway_mac, mac_of_key(meta.source));
+  const IpAddress destination(ip->destination);
+  const auto* self = destination.is_v4() ? nullptr : self_of(snapshot, meta.fid, destination);
+  if (self != nullptr && make_reply6(packet, meta.l3_offset, l3))
+    send_back(packet, meta, asker, self->mac, mac_of_key(meta.source));
 }
 
 }  // namespace podswitch::stages

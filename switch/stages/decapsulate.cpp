@@ -37,13 +37,23 @@ Kind kind_of(const rte_mbuf& packet, const PacketMeta& meta, Fid fid, const Snap
   return id == kNoRoute ? Kind::None : snapshot.next_hops->kind_of(id);
 }
 
+// Whether it was sent to where our tunnels end. Who cannot be read may be.
+bool may_be_for_us(const rte_mbuf& packet, const PacketMeta& meta, const TunnelView& view) noexcept {
+  if (meta.ether_type == net::kEtherTypeIpv4) {
+    const auto* ip = net::header_at<net::Ipv4Header>(packet, meta.l3_offset);
+    return ip == nullptr || view.own_vteps.find(ip->destination);
+  }
+  const auto* ip = net::header_at<net::Ipv6Header>(packet, meta.l3_offset);
+  return ip == nullptr || view.own_vteps.find(IpAddress(ip->destination));
+}
+
 // To a pod or the gateway of this node, without a tunnel, from somebody whom a tunnel does not lead to.
 void take_direct(const rte_mbuf& packet, PacketMeta& meta, const Snapshot& snapshot) noexcept {
   const TunnelView& view = snapshot.tunnel;
   if (mac_of_key(meta.destination).as_u64() != view.uplink_mac || meta.l3_offset != sizeof(net::EtherHeader))
     return;
   const Kind to = kind_of<End::Destination>(packet, meta, view.fid, snapshot);
-  if (to != Kind::Pod && to != Kind::Self) return;
+  if (to != Kind::Pod && (to != Kind::Self || may_be_for_us(packet, meta, view))) return;
   if (!is_direct(kind_of<End::Source>(packet, meta, view.fid, snapshot)))
     return meta.drop(DropReason::TunnelSource);
   meta.fid = view.fid;
@@ -84,16 +94,6 @@ void parse_frame(const rte_mbuf& packet, PacketMeta& meta, Fid fid, NextHopId pe
   meta.verdict = Verdict::Deliver;
 }
 
-// Whether a packet that cannot be read as a tunnel's was sent to one of ours: a pod may use the port, too.
-bool may_be_for_us(const rte_mbuf& packet, const PacketMeta& meta, const TunnelView& view) noexcept {
-  if (meta.ether_type == net::kEtherTypeIpv4) {
-    const auto* ip = net::header_at<net::Ipv4Header>(packet, meta.l3_offset);
-    return ip == nullptr || view.own_vteps.find(ip->destination);
-  }
-  const auto* ip = net::header_at<net::Ipv6Header>(packet, meta.l3_offset);
-  return ip == nullptr || view.own_vteps.find(IpAddress(ip->destination));
-}
-
 // Tunnel: net::TunnelPacket or net::PlainTunnel.
 template <typename Tunnel>
 void take_out(rte_mbuf& packet, PacketMeta& meta, const Snapshot& snapshot, const Tunnel& tunnel) noexcept {
@@ -123,6 +123,7 @@ void look_at(rte_mbuf& packet, PacketMeta& meta, const Snapshot& snapshot) noexc
   const net::TunnelRead read =
       net::read_tunnel(packet, meta.ether_type, meta.l3_offset, view.udp_port, view.encapsulation);
   if (read.verdict == net::TunnelVerdict::Tunnel) return take_out(packet, meta, snapshot, read.packet);
+  // A pod may use the tunnels' port, too.
   if (read.verdict == net::TunnelVerdict::Malformed && may_be_for_us(packet, meta, view))
     return meta.drop(DropReason::TunnelMalformed);
   take_direct(packet, meta, snapshot);

@@ -24,7 +24,8 @@ IpAddress ip(std::string_view text) {
 // A node of number 1 or 2: pods in 10.244.N.0/24 and fd00:244:N::/64, 192.0.2.N in the underlay.
 class Node {
  public:
-  explicit Node(int number, const OverlayOptions& overlay = {}, int vtep_family = 4, uint16_t vlan = 0)
+  explicit Node(int number, const OverlayOptions& overlay = {}, int vtep_family = 4, uint16_t vlan = 0,
+                bool has_host = true)
       : planner_("n" + std::to_string(number), overlay, gateway_of(number)) {
     const auto subnet = [](int n) { return std::to_string(n); };
     const std::string own_number = subnet(number);
@@ -55,19 +56,20 @@ class Node {
                                *Prefix::parse("fd00:244:" + subnet(peer) + "::/64")}});
     fids_.get("default", 0);  // numbers as the rig's
     fids_.get("underlay", vlan);
-    auto plan = planner_.plan({{kPod, &pod_}, {kUplink, &uplink_}, {kHost, &host_}}, nodes, {}, {}, fids_);
+    std::vector<RoutedPort> routed{{kPod, &pod_}, {kUplink, &uplink_}};
+    if (has_host) routed.push_back({kHost, &host_});
+    auto plan = planner_.plan(routed, nodes, {}, {}, fids_);
     underlay_.set(plan.uplink, plan.hops, 1);
     underlay_.heard(peers, mac(number == 1 ? kNicTwo : kNicOne), 1);
     plan.routing.next_hops = &table_;
     link_fid_ = plan.uplink.fid;
-    const std::vector<BridgePort> ports{
-        {.id = kPod, .mac = pod_.mac, .ips = pod_.ips},
-        {.id = kUplink,
-         .network = "underlay",
-         .vlan = uplink_.vlan,
-         .allow_spoofing = true,
-         .is_uplink = true},
-        {.id = kHost, .network = "underlay", .vlan = host_.vlan, .mac = host_.mac}};
+    std::vector<BridgePort> ports{{.id = kPod, .mac = pod_.mac, .ips = pod_.ips},
+                                  {.id = kUplink,
+                                   .network = "underlay",
+                                   .vlan = uplink_.vlan,
+                                   .allow_spoofing = true,
+                                   .is_uplink = true}};
+    if (has_host) ports.push_back({.id = kHost, .network = "underlay", .vlan = host_.vlan, .mac = host_.mac});
     rig_ = std::make_unique<Rig>(ports, gateway_of(number), plan.routing);
   }
 
@@ -385,7 +387,8 @@ Bytes with_mtu(uint16_t mtu, const Bytes& quoted) {
 }
 
 // A router between the nodes has a smaller link.
-PacketPtr too_big(std::string_view source, std::string_view destination, uint16_t mtu, uint16_t port = 4789) {
+PacketPtr too_big(std::string_view source, std::string_view destination, uint16_t mtu, uint16_t port = 4789,
+                  std::string_view nic = kNicOne, std::string_view node = "192.0.2.1") {
   const Bytes quoted = Packet()
                            .eth(kNicOne, kNicTwo)
                            .ipv4(source, destination, {.fragment = 0x4000})
@@ -393,11 +396,41 @@ PacketPtr too_big(std::string_view source, std::string_view destination, uint16_
                            .payload(8)
                            .bytes();
   return Packet()
-      .eth(kNicTwo, kNicOne)
-      .ipv4("192.0.2.254", "192.0.2.1")
+      .eth("02:00:00:00:00:99", nic)
+      .ipv4("192.0.2.254", node)
       .icmp(3, 4)
       .payload(with_mtu(mtu, quoted))
       .mbuf();
+}
+
+TEST(Overlay, AnswersForItselfWithoutAHost) {
+  for (const uint16_t vlan : {0, 100}) {
+    Node one(1, {}, 4, vlan), two(2, {}, 4, vlan, false);
+    const auto question = [&](std::string_view whom) {
+      Packet packet = Packet().eth(kNicOne, kBroadcastMac);
+      if (vlan != 0) packet.vlan(vlan);
+      return packet.arp(1, kNicOne, "192.0.2.1", kZeroMac, whom);
+    };
+    const Outcome answer = two.send(kUplink, question("192.0.2.2"));
+    ASSERT_EQ(answer.verdict(), "to 2") << vlan;
+    Packet expected = Packet().eth(kNicTwo, kNicOne);
+    if (vlan != 0) expected.vlan(vlan);
+    EXPECT_EQ(text_of(*answer.packet),
+              text_of(expected.arp(2, kNicTwo, "192.0.2.2", kNicOne, "192.0.2.1").bytes()));
+    EXPECT_EQ(two.rig().heard().size(), 1u);
+    EXPECT_NE(two.send(kUplink, question("192.0.2.3")).verdict(), "to 2");
+    EXPECT_EQ(one.send(kUplink, question("192.0.2.1")).verdict(), "flood") << "the host answers";
+  }
+  Node two(2, {}, 4, 0, false);
+  const Outcome ping =
+      two.send(kUplink, Packet().eth(kNicOne, kNicTwo).ipv4("192.0.2.1", "192.0.2.2").icmp(8, 0));
+  EXPECT_EQ(ping.verdict(), "to 2");
+  // What routers say about our tunnels is heard still.
+  two.send(kUplink, too_big("192.0.2.2", "192.0.2.1", 1400, 4789, kNicTwo, "192.0.2.2"));
+  EXPECT_EQ(two.rig().heard().size(), 1u);
+  const Outcome own =
+      two.send(kPod, Packet().eth(kPodMac, kGatewayMac).ipv4("10.244.2.1", "192.0.2.2").icmp(8, 0));
+  EXPECT_EQ(own.verdict(), "to 1");
 }
 
 TEST(Overlay, BelievesNoWrongChecksum) {

@@ -40,4 +40,7 @@ def tunnels_over_a_cable(world):
     a, b = pods
     eventually("the nodes have found each other", lambda: traffic.reaches(a, "10.244.2.1"))
     traffic.ping(b, "fd00:244:1::1")
+    # Without a host port the switch answers for its own addresses.
+    for address in ("192.0.2.1", "192.0.2.2"):
+        eventually(f"{address} is found", lambda: traffic.reaches(a, address))
     world.note(f"TCP {traffic.tcp(a, b, '10.244.2.1', seconds=1):.2f} Gbit/s")
