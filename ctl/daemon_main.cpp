@@ -18,6 +18,7 @@
 #include "ctl/config.h"
 #include "ctl/control_socket.h"
 #include "ctl/controller.h"
+#include "ctl/heap.h"
 #include "ctl/journal.h"
 #include "ctl/metrics.h"
 #include "ctl/notify.h"
@@ -161,6 +162,7 @@ int run_or_print(const Invocation& invocation, std::vector<Problem> problems) {
 }  // namespace podswitch
 
 int main(int argc, char** argv) {
+  podswitch::use_hugepages_for_heap(argv);
   try {
     std::vector<podswitch::Problem> problems;
     const podswitch::Invocation invocation = podswitch::parse_command_line(argc, argv, problems);

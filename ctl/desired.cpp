@@ -83,7 +83,10 @@ Desired merge(const std::vector<PortSpec>& static_ports, const Pins& static_pins
   for (const std::string& name : stored.applied_ports)
     if (desired.static_ports.count(name) == 0) desired.applied_ports.insert(name);
   desired.nodes = stored.nodes;
-  for (const auto& [name, node] : desired.nodes) desired.state.nodes[name] = spec_of(node);
+  for (const auto& [name, node] : desired.nodes) {
+    desired.state.nodes[name] = spec_of(node);
+    desired.node_claims.add(node->spec);
+  }
   desired.state.routes = stored.routes;
   for (const auto& [name, reason] : desired.left_out)
     warnings.push_back(fmt::format("port {} of the journal is left out: {}", name, reason));
@@ -172,6 +175,9 @@ Draft::Outcome Draft::set_node(ClusterNode node) {
       present != next_.nodes.end() && present->second->spec == node.spec && present->second->vni == node.vni;
   if (is_same && present->second->source == node.source) return Outcome::Unchanged;
   const auto shared = std::make_shared<const ClusterNode>(std::move(node));
+  if (present != next_.nodes.end()) next_.node_claims.remove(present->second->spec);
+  may_clash_ |= next_.node_claims.clash_with(shared->spec);
+  next_.node_claims.add(shared->spec);
   next_.nodes[name] = shared;
   next_.state.nodes[name] = spec_of(shared);
   edits_.emplace_back(NodeSet{shared});
@@ -181,7 +187,10 @@ Draft::Outcome Draft::set_node(ClusterNode node) {
 }
 
 void Draft::remove_node(const std::string& name) {
-  if (next_.nodes.erase(name) == 0) throw Error(name, "no such node");
+  const auto present = next_.nodes.find(name);
+  if (present == next_.nodes.end()) throw Error(name, "no such node");
+  next_.node_claims.remove(present->second->spec);
+  next_.nodes.erase(name);
   next_.state.nodes.erase(name);
   fresh_nodes_.erase(name);
   edits_.emplace_back(NodeRemoved{name});

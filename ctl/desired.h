@@ -13,6 +13,7 @@
 
 #include "ctl/journal.h"
 #include "ctl/objects/cluster_node.h"
+#include "ctl/objects/node_claims.h"
 #include "pmd/engine.h"
 #include "pmd/error.h"
 #include "pmd/port_spec.h"
@@ -30,6 +31,7 @@ struct Desired {
   std::set<std::string> static_ports;     // names, of the config file
   std::set<std::string> applied_ports;    // names, of those that came by `apply`
   ClusterNodes nodes;                     // what state.nodes is part of
+  NodeClaims node_claims;                 // of `nodes`
   std::set<std::string> static_networks;  // names, of the config file, stretched over nodes
   Pins static_pins;
   // Ports of the journal that cannot live beside these, and why.
@@ -74,7 +76,10 @@ class Draft {
   // Throws Error with all that clashes between ports, or between them and networks.
   void check(const Gateway& gateway) const;
   // The same between nodes; where a value stood is known to the caller only.
-  std::vector<NodeConflict> node_conflicts() const { return find_node_conflicts(next_.nodes, fresh_nodes_); }
+  std::vector<NodeConflict> node_conflicts() const {
+    if (!may_clash_) return {};
+    return find_node_conflicts(next_.nodes, fresh_nodes_);
+  }
 
   const Desired& next() const { return next_; }
   Desired take() { return std::move(next_); }
@@ -85,6 +90,7 @@ class Draft {
   std::vector<Edit> edits_;
   std::set<std::string> fresh_;
   std::set<std::string> fresh_nodes_;
+  bool may_clash_ = false;  // some fresh node clashed when it came; what it clashed with may be gone by now
   std::map<std::string, std::string> paths_;
 };
 

@@ -199,7 +199,7 @@ Routing Engine::Impl::plan_routes(const PortSlots& slots) {
   {
     const std::scoped_lock lock(mutex_);
     plan = planner_.plan(ports, nodes_, static_routes_, networks_, fids_);
-    pod_mtus_ = PodMtus(ports, nodes_, options_.node_name, options_.overlay, networks_);
+    pod_mtus_ = PodMtus(ports, plan.ends, options_.overlay, networks_);
   }
   std::vector<NextHopTable::Replaced> replaced;
   housekeeping_.run([&] { replaced = underlay_.set(plan.uplink, plan.hops, clock_seconds_); });

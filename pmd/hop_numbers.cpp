@@ -30,6 +30,7 @@ void HopNumbers::give_back(const std::string& name) {
   const auto entry = ids_.find(name);
   if (--entry->second.count != 0) return;
   soon_free_.push_back(entry->second.id);
+  planned_.erase(entry->second.id);
   ids_.erase(entry);
 }
 
@@ -43,11 +44,17 @@ std::map<NextHopId, std::string> HopNumbers::names() const {
   return names;
 }
 
-std::shared_ptr<const PlannedHop> HopNumbers::shared(const PlannedHop& planned) {
-  if (planned.id >= planned_.size()) planned_.resize(planned.id + 1);
-  auto& known = planned_[planned.id];
-  if (known == nullptr || *known != planned) known = std::make_shared<const PlannedHop>(planned);
-  return known;
+void HopNumbers::set(const PlannedHop& planned) {
+  const auto known = planned_.find(planned.id);
+  if (known != planned_.end() && *known->second == planned) return;
+  if (known != planned_.end()) before_.push_back(known->second);
+  planned_.insert_or_assign(planned.id, std::make_shared<const PlannedHop>(planned));
+}
+
+void HopNumbers::undo_changes() {
+  for (auto hop = before_.rbegin(); hop != before_.rend(); ++hop)
+    if (planned_.contains((*hop)->id)) planned_.insert_or_assign((*hop)->id, *hop);
+  before_.clear();
 }
 
 }  // namespace podswitch

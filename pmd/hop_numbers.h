@@ -22,8 +22,13 @@ class HopNumbers {
   // names them for what they were.
   void recycle();
   std::map<NextHopId, std::string> names() const;
-  // What has not changed stays the same object.
-  std::shared_ptr<const PlannedHop> shared(const PlannedHop& planned);
+  // What the number stands for from now on. What has not changed stays the same object.
+  void set(const PlannedHop& planned);
+  // Those of all names that are used.
+  const PlannedHops& planned() const { return planned_; }
+  // What was set since then is kept, or taken back where it was another before.
+  void keep_changes() { before_.clear(); }
+  void undo_changes();
 
  private:
   struct Use {
@@ -33,7 +38,8 @@ class HopNumbers {
   std::map<std::string, Use> ids_;
   std::vector<NextHopId> free_, soon_free_;
   NextHopId next_ = 0;
-  PlannedHops planned_;  // by id
+  PlannedHops planned_;
+  std::vector<std::shared_ptr<const PlannedHop>> before_;
 };
 
 }  // namespace podswitch

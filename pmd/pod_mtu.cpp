@@ -12,38 +12,27 @@ const PortSpec* uplink_of(const std::vector<RoutedPort>& ports) {
   return nullptr;
 }
 
-bool has_family(const PortSpec& uplink, bool is_v4) {
+bool has_v4(const PortSpec& uplink) {
   return std::any_of(uplink.underlay.begin(), uplink.underlay.end(),
-                     [&](const PrefixedAddress& address) { return address.ip.is_v4() == is_v4; });
+                     [](const PrefixedAddress& address) { return address.ip.is_v4(); });
 }
 
-// As tunnels are planned: over the first address of a family that both nodes have. Without other nodes, as
-// the next one most likely will be.
-uint16_t tunnel_mtu(const PortSpec& uplink, const Nodes& nodes, const std::string& own_node,
-                    net::Encapsulation encapsulation) {
-  const bool has_v4 = has_family(uplink, true), has_v6 = has_family(uplink, false);
-  uint16_t overhead = net::tunnel_overhead(encapsulation, has_v4);
-  for (const auto& [name, node] : nodes) {
-    if (name == own_node) continue;
-    for (const IpAddress& vtep : node->vteps) {
-      if (!(vtep.is_v4() ? has_v4 : has_v6)) continue;
-      overhead = std::max(overhead, net::tunnel_overhead(encapsulation, vtep.is_v4()));
-      break;
-    }
-  }
-  return mtu_in_tunnel(uplink.mtu, overhead);
+// Without other nodes, as the next one most likely will be.
+uint16_t tunnel_mtu(const PortSpec& uplink, const TunnelEnds& ends, net::Encapsulation encapsulation) {
+  const bool is_all_v4 = has_v4(uplink) && !ends.v6;
+  return mtu_in_tunnel(uplink.mtu, net::tunnel_overhead(encapsulation, is_all_v4));
 }
 
 }  // namespace
 
-PodMtus::PodMtus(const std::vector<RoutedPort>& ports, const Nodes& nodes, const std::string& own_node,
-                 const OverlayOptions& overlay, const Networks& stretched)
+PodMtus::PodMtus(const std::vector<RoutedPort>& ports, const TunnelEnds& ends, const OverlayOptions& overlay,
+                 const Networks& stretched)
     : network_(overlay.network), stretched_(stretched) {
   const PortSpec* uplink = uplink_of(ports);
   if (uplink == nullptr) return;
   routed_ = uplink->mtu;
   if (uplink->underlay.empty()) return;
-  bridged_ = tunnel_mtu(*uplink, nodes, own_node, overlay.encapsulation);
+  bridged_ = tunnel_mtu(*uplink, ends, overlay.encapsulation);
   if (overlay.mode != OverlayMode::Direct) routed_ = bridged_;
 }
 

@@ -23,9 +23,9 @@ inline uint16_t mtu_in_tunnel(uint16_t uplink_mtu, uint16_t overhead) {
 class PodMtus {
  public:
   PodMtus() = default;  // there is no uplink
-  // `own_node`: this node's name in `nodes`; `stretched`: networks that are bridged over nodes.
-  PodMtus(const std::vector<RoutedPort>& ports, const Nodes& nodes, const std::string& own_node,
-          const OverlayOptions& overlay, const Networks& stretched);
+  // `ends`: of tunnels to the other nodes; `stretched`: networks that are bridged over nodes.
+  PodMtus(const std::vector<RoutedPort>& ports, const TunnelEnds& ends, const OverlayOptions& overlay,
+          const Networks& stretched);
 
   // Of the network that is routed to other nodes; nullopt: pods have their ports' MTU.
   const std::optional<uint16_t>& routed() const { return routed_; }

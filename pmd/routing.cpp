@@ -40,8 +40,15 @@ class RoutePlanner::Draft {
       : planner_(planner), stretched_(stretched), fids_(fids) {}
   // What was not adopted gives its numbers back.
   ~Draft() {
-    for (const Part* part : {&first_, &last_, &node_.part}) planner_.give_back(*part);
-    for (const auto& [name, node] : changed_)
+    give_back();
+    planner_.numbers_.undo_changes();
+  }
+  Draft(const Draft&) = delete;
+  Draft& operator=(const Draft&) = delete;
+  // Of what was adopted, that is of what was there before; else of its own.
+  void give_back() {
+    for (Part* part : {&first_, &last_, &node_.part}) planner_.give_back(std::exchange(*part, {}));
+    for (const auto& [name, node] : std::exchange(changed_, {}))
       if (node) planner_.give_back(node->part);
   }
 
@@ -114,19 +121,16 @@ class RoutePlanner::Draft {
   // Only those that are not what they were.
   void add_nodes(const Nodes& nodes) {
     const bool is_same = context() == planner_.context_;
-    auto known = planner_.nodes_.begin();
-    const auto end = planner_.nodes_.end();
-    for (const auto& [name, spec] : nodes) {
-      for (; known != end && known->first < name; ++known) changed_.emplace_back(known->first, std::nullopt);
-      const bool is_known = known != end && known->first == name;
-      if (!is_known || known->second.spec != spec || !is_same) add_node(name, spec);
-      if (is_known) ++known;
-      if (plan_.routing.tunnel && name != planner_.node_name_) {
-        auto& vteps = plan_.routing.tunnel->vteps;
-        vteps.insert(vteps.end(), spec->vteps.begin(), spec->vteps.end());
-      }
-    }
-    for (; known != end; ++known) changed_.emplace_back(known->first, std::nullopt);
+    Nodes::for_each_difference(is_same ? planner_.known_ : Nodes(), nodes,
+                               [&](const std::string& name, const auto* old, const auto* now) {
+                                 if (now != nullptr)
+                                   add_node(name, *now);
+                                 else if (old != nullptr)
+                                   changed_.emplace_back(name, std::nullopt);
+                               });
+    if (is_same) return;
+    for (const auto& [name, node] : planner_.nodes_)
+      if (!nodes.contains(name)) changed_.emplace_back(name, std::nullopt);
   }
 
   // Who is on the uplink's own link: is asked for when a packet comes for him.
@@ -165,15 +169,12 @@ class RoutePlanner::Draft {
       if (const auto table = plan_.routing.tables.find(planner_.overlay_.network);
           table != plan_.routing.tables.end())
         plan_.routing.tables[host_.spec->network] = table->second;
-    const auto take = [&](const Part& part) {
-      plan_.hops.insert(plan_.hops.end(), part.hops.begin(), part.hops.end());
-    };
-    take(planner_.first_);
-    take(planner_.last_);
-    for (const auto& [name, node] : planner_.nodes_) {
-      take(node.part);
-      if (node.peer) plan_.routing.tunnel->peers.push_back(*node.peer);
-    }
+    plan_.hops = planner_.numbers_.planned();
+    plan_.ends = {planner_.v4_ends_ != 0, planner_.v6_ends_ != 0};
+    if (plan_.routing.tunnel) plan_.routing.tunnel->vteps = planner_.vteps_;
+    if (planner_.peers_ != 0)
+      for (const auto& [name, node] : planner_.nodes_)
+        if (node.peer) plan_.routing.tunnel->peers.push_back(*node.peer);
     return std::move(plan_);
   }
 
@@ -190,7 +191,7 @@ class RoutePlanner::Draft {
   }
 
   void add_node(const std::string& name, const std::shared_ptr<const NodeSpec>& spec) {
-    node_ = {spec, {}, {}};
+    node_ = {spec, {}, {}, {}};
     current_ = &node_.part;
     if (spec->name == planner_.node_name_)
       add_own_cidrs(*spec);
@@ -207,7 +208,10 @@ class RoutePlanner::Draft {
       if (!id) id = add_way(node, cidr.is_v4(), v4);
       if (id) add_route(planner_.overlay_.network, cidr, *id);
     }
-    if (const IpAddress* vtep = stretched_.empty() ? nullptr : ways_.tunnel_end(node)) add_peer(node, *vtep);
+    const IpAddress* vtep = ways_.tunnel_end(node);
+    if (vtep == nullptr) return;
+    node_.end_is_v4 = vtep->is_v4();
+    if (!stretched_.empty()) add_peer(node, *vtep);
   }
 
   // Bridged frames to a node: one next hop for all stretched networks.
@@ -243,7 +247,7 @@ class RoutePlanner::Draft {
     return planned;
   }
   NextHopId keep(const PlannedHop& planned) {
-    current_->hops.push_back(planner_.numbers_.shared(planned));
+    planner_.numbers_.set(planned);
     return planned.id;
   }
   NextHopId add_hop(const std::string& name, NextHop::Kind kind, PortId port, Fid fid, uint16_t mtu,
@@ -356,7 +360,7 @@ RoutePlanner::Plan RoutePlanner::plan(const std::vector<RoutedPort>& ports, cons
   draft.add_nodes(nodes);
   draft.add_link();
   draft.add_default();
-  adopt(draft);
+  adopt(draft, nodes);
   return draft.finish();
 }
 
@@ -374,13 +378,16 @@ std::vector<RoutePlanner::Listed> RoutePlanner::list(const std::string& network,
 }
 
 // Nothing fails any more.
-void RoutePlanner::adopt(Draft& draft) {
+void RoutePlanner::adopt(Draft& draft, const Nodes& nodes) {
   context_ = draft.context();
+  known_ = nodes;
   std::swap(first_, draft.first_);
   std::swap(last_, draft.last_);
   const bool are_many = draft.changed_.size() * 16 > nodes_.size();
   for (auto& [name, node] : draft.changed_) {
     NodePart& known = nodes_[name];
+    count(known, false);
+    if (node) count(*node, true);
     if (!are_many) move_routes(known.part, node ? &node->part : nullptr);
     if (node) std::swap(known, *node);
     if (!node) {
@@ -389,6 +396,25 @@ void RoutePlanner::adopt(Draft& draft) {
     }
   }
   if (are_many) sort_routes();
+  draft.give_back();
+  numbers_.keep_changes();
+}
+
+void RoutePlanner::count(const NodePart& node, bool is_there) {
+  if (node.spec == nullptr || node.spec->name == node_name_) return;
+  for (const IpAddress& vtep : node.spec->vteps) {
+    const auto place = std::lower_bound(vteps_.begin(), vteps_.end(), vtep);
+    if (is_there)
+      vteps_.insert(place, vtep);
+    else if (place != vteps_.end() && *place == vtep)
+      vteps_.erase(place);
+  }
+  const auto follow = [&](size_t& number, bool counts) {
+    if (counts) is_there ? ++number : --number;
+  };
+  follow(v4_ends_, node.end_is_v4 == true);
+  follow(v6_ends_, node.end_is_v4 == false);
+  follow(peers_, node.peer.has_value());
 }
 
 void RoutePlanner::give_back(const Part& part) {

@@ -33,6 +33,11 @@ struct RoutedPort {
   const PortSpec* spec = nullptr;
 };
 
+// Families of which some other node is a tunnel's end.
+struct TunnelEnds {
+  bool v4 = false, v6 = false;
+};
+
 // The inner MAC of a VTEP that nobody has told about another.
 MacAddress derived_vtep_mac(const IpAddress& vtep);
 
@@ -45,6 +50,7 @@ class RoutePlanner {
     Routing routing;  // but for the next-hop table
     Underlay::Uplink uplink;
     PlannedHops hops;
+    TunnelEnds ends;
   };
   // Throws Error when there are more next hops than the table has places.
   Plan plan(const std::vector<RoutedPort>& ports, const Nodes& nodes, const StaticRoutes& statics,
@@ -62,14 +68,14 @@ class RoutePlanner {
  private:
   // What some part of the desired state makes: next hops and routes of networks.
   struct Part {
-    std::vector<std::string> names;  // of the next hops' numbers, which it uses
-    PlannedHops hops;
+    std::vector<std::string> names;                    // of the next hops' numbers, which it uses
     std::map<std::string, std::vector<Route>> routes;  // by network; in the order of their making
   };
   struct NodePart {
     std::shared_ptr<const NodeSpec> spec;
     Part part;
     std::optional<Routing::Tunnel::Peer> peer;  // takes part in the stretched networks
+    std::optional<bool> end_is_v4;              // where the tunnel to it would end, if it can
   };
   // All that a node's part depends on but the node.
   struct Context {
@@ -85,12 +91,13 @@ class RoutePlanner {
   };
   class Draft;
   std::shared_ptr<const Lpm> compiled(const std::string& network, std::vector<Route> routes);
-  void adopt(Draft& draft);
+  void adopt(Draft& draft, const Nodes& nodes);
   const std::vector<Route>& routes_of(const Part& part) const;  // of the overlay's network
   void move_routes(const Part& from, const Part* to);
   void sort_routes();
   std::map<std::string, std::vector<Route>> all_routes() const;
   void give_back(const Part& part);
+  void count(const NodePart& node, bool is_there);
 
   const std::string node_name_;
   const OverlayOptions overlay_;
@@ -98,9 +105,14 @@ class RoutePlanner {
   HopNumbers numbers_;
   Context context_;
   Part first_, last_;                      // what comes before the nodes' routes and after
+  Nodes known_;                            // those of the last plan
   std::map<std::string, NodePart> nodes_;  // by name; made anew only when the node changes
-  std::vector<Route> node_routes_;         // of all of them, sorted
-  std::map<std::string, Table> tables_;    // by network; compiled anew only when their routes change
+  // Of the other nodes. With thousands of them a look at each costs more than all else: these are followed.
+  std::vector<IpAddress> vteps_;  // sorted
+  size_t v4_ends_ = 0, v6_ends_ = 0;
+  size_t peers_ = 0;
+  std::vector<Route> node_routes_;       // of all of them, sorted
+  std::map<std::string, Table> tables_;  // by network; compiled anew only when their routes change
 };
 
 }  // namespace podswitch

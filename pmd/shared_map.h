@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A sorted map whose copies share what they have in common: a copy costs a pointer for every 64 entries, a
 // change one piece of at most so many. With thousands of nodes a state, its draft and its journal would
-// otherwise spend their time on copies. Only the thread that owns all copies may use it.
+// otherwise spend their time on copies. Copies belong to one thread; another may read one that is made, and
+// let go, while the first one waits for it.
 #pragma once
 
 #include <algorithm>
@@ -107,6 +108,28 @@ class SharedMap {
     else
       join(place.piece);
     return true;
+  }
+
+  // Calls visit(key, before, after) for each key whose value is not the same, in their order; nullptr: it is
+  // not there. What both share is not looked at.
+  template <typename Visit>
+  static void for_each_difference(const SharedMap& a, const SharedMap& b, Visit&& visit) {
+    Iterator before = a.begin(), after = b.begin();
+    while (before != a.end() || after != b.end()) {
+      if (before != a.end() && after != b.end() && before.entry_ == 0 && after.entry_ == 0 &&
+          *before.piece_ == *after.piece_) {
+        ++before.piece_;
+        ++after.piece_;
+        continue;
+      }
+      const bool takes_before = after == b.end() || (before != a.end() && !(after->first < before->first));
+      const bool takes_after = before == a.end() || (after != b.end() && !(before->first < after->first));
+      if (!takes_before || !takes_after || !(before->second == after->second))
+        visit(takes_before ? before->first : after->first, takes_before ? &before->second : nullptr,
+              takes_after ? &after->second : nullptr);
+      if (takes_before) ++before;
+      if (takes_after) ++after;
+    }
   }
 
   friend bool operator==(const SharedMap& a, const SharedMap& b) {

@@ -30,39 +30,37 @@ Underlay::Underlay(NextHopTable& table, NeighbourTable& link_hosts, rte_mempool&
 Underlay::Replaced Underlay::set(const Uplink& uplink, const PlannedHops& hops, uint32_t now) {
   const bool is_other_uplink = uplink != uplink_;
   if (is_other_uplink) change_uplink(uplink);
-  NextHopId size = 0;
-  for (const auto& hop : hops) size = std::max(size, hop->id + 1);
-  PlannedHops next(std::max<size_t>(size, planned_.size()));
-  for (const auto& hop : hops) next[hop->id] = hop;
-  planned_.resize(next.size());
+  const PlannedHops before = std::exchange(planned_, hops);
+  const auto for_each_change = [&](auto&& visit) {
+    PlannedHops::for_each_difference(before, planned_, [&](NextHopId, const auto* old, const auto* next) {
+      visit(old == nullptr ? nullptr : old->get(), next == nullptr ? nullptr : next->get());
+    });
+  };
   // What goes first: a number's new owner may be of the same neighbour.
-  for (size_t id = 0; id < next.size(); ++id)
-    if (planned_[id] != nullptr && planned_[id] != next[id]) drop(*planned_[id], next[id] == nullptr);
-  planned_.swap(next);
+  for_each_change([&](const PlannedHop* old, const PlannedHop* next) {
+    if (old != nullptr) drop(*old, next == nullptr);
+  });
   if (is_other_uplink) announce();
-  for (size_t id = 0; id < planned_.size(); ++id) {
-    if (planned_[id] == nullptr || planned_[id] == next[id]) continue;
-    add(planned_[id]);
-    const auto& via = planned_[id]->via;
-    if (via && !entries_[*via].mac) ask_if_due(*via, entries_[*via], now);
-  }
+  for_each_change([&](const PlannedHop*, const PlannedHop* next) {
+    if (next != nullptr) add(*next, now);
+  });
   return std::exchange(replaced_, {});
 }
 
 void Underlay::change_uplink(const Uplink& uplink) {
-  for (const auto& planned : planned_)
-    if (planned != nullptr) drop(*planned, true);
-  planned_.clear();
+  for (const auto& [id, planned] : planned_) drop(*planned, true);
+  planned_ = {};
   entries_.clear();
   vteps_.clear();
   uplink_ = uplink;
   link_hosts_.reset(uplink.fid);
 }
 
-void Underlay::add(const std::shared_ptr<const PlannedHop>& planned) {
-  if (planned->via) entries_[*planned->via].hops.insert(planned->id);
-  if (planned->tunnel) vteps_[planned->tunnel->outer_destination].hops.insert(planned->id);
-  write(*planned);
+void Underlay::add(const PlannedHop& planned, uint32_t now) {
+  if (planned.via) entries_[*planned.via].hops.insert(planned.id);
+  if (planned.tunnel) vteps_[planned.tunnel->outer_destination].hops.insert(planned.id);
+  write(planned);
+  if (planned.via && !entries_[*planned.via].mac) ask_if_due(*planned.via, entries_[*planned.via], now);
 }
 
 void Underlay::drop(const PlannedHop& planned, bool is_last) {
@@ -148,7 +146,7 @@ void Underlay::keep(NextHopTable::Replaced old) {
 }
 
 void Underlay::write_all(const std::set<NextHopId>& hops) {
-  for (const NextHopId id : hops) write(*planned_[id]);
+  for (const NextHopId id : hops) write(*planned_.at(id));
 }
 
 void Underlay::write(const PlannedHop& planned) {

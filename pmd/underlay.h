@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "pmd/link_hosts.h"
+#include "pmd/shared_map.h"
 #include "switch/net/address.h"
 #include "switch/next_hop.h"
 
@@ -35,8 +36,8 @@ struct PlannedHop {
     return fields(a) == fields(b);
   }
 };
-// The same object as before: the same next hop.
-using PlannedHops = std::vector<std::shared_ptr<const PlannedHop>>;
+// By id. The same object as before: the same next hop.
+using PlannedHops = SharedMap<NextHopId, std::shared_ptr<const PlannedHop>>;
 
 class Underlay {
  public:
@@ -92,7 +93,7 @@ class Underlay {
     uint32_t until = 0;  // forgets path_mtu
   };
   void change_uplink(const Uplink& uplink);
-  void add(const std::shared_ptr<const PlannedHop>& planned);
+  void add(const PlannedHop& planned, uint32_t now);
   void drop(const PlannedHop& planned, bool is_last);
   void write(const PlannedHop& planned);
   void write_all(const std::set<NextHopId>& hops);
@@ -108,7 +109,7 @@ class Underlay {
   const Send send_;
   Uplink uplink_;
   LinkHosts link_hosts_;
-  PlannedHops planned_;  // by id; nullptr: none
+  PlannedHops planned_;
   std::map<IpAddress, Entry> entries_;
   std::map<IpAddress, Vtep> vteps_;
   Replaced replaced_;

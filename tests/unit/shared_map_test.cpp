@@ -88,6 +88,43 @@ TEST(SharedMap, ChangesDoNotReachItsCopies) {
   for (const auto& [then, expected] : past) expect_same(then, expected);
 }
 
+// Applied to the one, the differences make the other.
+void expect_differences(const Shared& a, const Shared& b) {
+  Plain made;
+  for (const auto& [key, value] : a) made[key] = value;
+  std::string last;
+  Shared::for_each_difference(a, b, [&](const std::string& key, const int* before, const int* after) {
+    ASSERT_LT(last, key);
+    last = key;
+    ASSERT_EQ(before != nullptr, made.count(key) == 1);
+    ASSERT_TRUE(before == nullptr || after == nullptr || *before != *after);
+    if (after != nullptr)
+      made[key] = *after;
+    else
+      made.erase(key);
+  });
+  expect_same(b, made);
+}
+
+TEST(SharedMap, TellsWhatDiffers) {
+  std::mt19937 random(11);
+  Shared map;
+  std::deque<Shared> past{map};
+  for (int step = 0; step < 3000; ++step) {
+    const std::string key = key_of(random() % 500);
+    if (random() % 5 < 3)
+      map.insert_or_assign(key, static_cast<int>(random() % 3));
+    else
+      map.erase(key);
+    if (step % 100 == 0) past.push_back(map);
+  }
+  for (const Shared& then : past) {
+    expect_differences(then, map);
+    expect_differences(map, then);
+  }
+  Shared::for_each_difference(map, map, [](const auto&...) { FAIL() << "nothing differs"; });
+}
+
 TEST(SharedMap, ACopyThatIsAssignedToIsLetGo) {
   Shared a;
   for (int i = 0; i < 200; ++i) a.insert_or_assign(key_of(i), i);

@@ -42,7 +42,12 @@ class UnderlayTest : public testing::Test {
   static Underlay::Uplink uplink(uint16_t vlan = 0) {
     return {2, kFid, vlan, mac(kOwn), ip4("192.0.2.1"), std::nullopt};
   }
-  void set(uint32_t now) { underlay_.set(uplink(), {hop(5, kNeighbour)}, now); }
+  static PlannedHops hops(std::initializer_list<std::shared_ptr<PlannedHop>> list) {
+    PlannedHops hops;
+    for (const auto& hop : list) hops.insert_or_assign(hop->id, hop);
+    return hops;
+  }
+  void set(uint32_t now) { underlay_.set(uplink(), hops({hop(5, kNeighbour)}), now); }
   // Frames sent since the last call, as text.
   std::vector<std::string> sent() {
     std::vector<std::string> frames;
@@ -172,22 +177,22 @@ TEST_F(UnderlayTest, AsksWhoNeverAnswersLessAndLessOften) {
 
 TEST_F(UnderlayTest, WritesOnlyWhatIsNew) {
   const auto five = hop(5, kNeighbour), six = hop(6, kNeighbour);
-  underlay_.set(uplink(), {five}, 2);
+  underlay_.set(uplink(), hops({five}), 2);
   const NextHop* before = &table_[5];
-  EXPECT_TRUE(underlay_.set(uplink(), {six, five}, 3).empty());
+  EXPECT_TRUE(underlay_.set(uplink(), hops({six, five}), 3).empty());
   EXPECT_EQ(&table_[5], before);
   EXPECT_EQ(table_[6].kind, NextHop::Kind::UnderlayUnresolved);
   underlay_.heard(kNeighbour, mac("02:00:00:00:00:09"), 3);
   EXPECT_EQ(table_[5].kind, NextHop::Kind::Underlay);
   EXPECT_EQ(table_[6].kind, NextHop::Kind::Underlay);
-  EXPECT_EQ(underlay_.set(uplink(), {six}, 4).size(), 1u);
+  EXPECT_EQ(underlay_.set(uplink(), hops({six}), 4).size(), 1u);
   EXPECT_EQ(table_[5].kind, NextHop::Kind::None);
   EXPECT_EQ(table_[6].kind, NextHop::Kind::Underlay);
 }
 
 TEST_F(UnderlayTest, TagsItsFramesInAVlan) {
   sent();
-  underlay_.set(uplink(100), {hop(5, kNeighbour)}, 2);
+  underlay_.set(uplink(100), hops({hop(5, kNeighbour)}), 2);
   const auto frames = sent();
   ASSERT_EQ(frames.size(), 2u);
   EXPECT_EQ(frames[1], test::text_of(test::Packet()
@@ -261,7 +266,7 @@ TEST_F(UnderlayTest, AScanOfTheLinkGetsNoFurther) {
 
 TEST_F(UnderlayTest, NotesWhatFitsOnTheWay) {
   const IpAddress vtep(ip4("203.0.113.2"));
-  underlay_.set(uplink(), {tunnel(5, vtep, kNeighbour), tunnel(6, kNeighbour, kNeighbour)}, 2);
+  underlay_.set(uplink(), hops({tunnel(5, vtep, kNeighbour), tunnel(6, kNeighbour, kNeighbour)}), 2);
   underlay_.heard(kNeighbour, mac("02:00:00:00:00:09"), 2);
   EXPECT_EQ(table_[5].mtu, 1450);
   EXPECT_EQ(underlay_.too_big(vtep, 1400, 10).size(), 1u);
