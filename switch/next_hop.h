@@ -23,7 +23,7 @@ struct alignas(64) NextHop {
   enum class Kind : uint8_t {
     None,                // nobody's number: what names it is about to go
     Unreachable,         // the route says that there is nobody
-    Self,                // the gateway: nothing listens there
+    Self,                // an address of the switch's own: it answers pings, nothing listens there
     Pod,                 // a port of this node
     Host,                // the node's own stack
     Underlay,            // out of the uplink as it is

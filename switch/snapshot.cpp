@@ -142,6 +142,12 @@ void add_tunnel(Snapshot& snapshot, const Routing::Tunnel& tunnel, FidMap& fids)
   add_stretched(snapshot, tunnel, fids);
 }
 
+// Where the switch answers for itself, and the pods' gateway is not.
+std::optional<Fid> own_link_of(const Routing& routing, FidMap& fids) {
+  if (!routing.tunnel || !routing.tunnel->answered_on) return std::nullopt;
+  return fids.get(routing.tunnel->answered_on->network, routing.tunnel->answered_on->vlan);
+}
+
 void add_routing(Snapshot& snapshot, const Gateway& gateway, const Routing& routing, FidMap& fids) {
   snapshot.next_hops = routing.next_hops;
   if (routing.tunnel) add_tunnel(snapshot, *routing.tunnel, fids);
@@ -153,6 +159,12 @@ void add_routing(Snapshot& snapshot, const Gateway& gateway, const Routing& rout
   for (const IpAddress& ip : gateway.ips) {
     if (ip.is_v4() && !snapshot.icmp_source_v4) snapshot.icmp_source_v4 = ip;
     if (!ip.is_v4() && !snapshot.icmp_source_v6) snapshot.icmp_source_v6 = ip;
+  }
+  // RFC 1812 section 4.3.2.4: some address of the router's.
+  if (!routing.tunnel) return;
+  for (const IpAddress& ip : routing.tunnel->own_vteps) {
+    auto& source = ip.is_v4() ? snapshot.icmp_source_v4 : snapshot.icmp_source_v6;
+    if (!source) source = ip;
   }
 }
 
@@ -182,16 +194,14 @@ std::unique_ptr<Snapshot> compile_snapshot(const std::vector<BridgePort>& ports,
   }
   std::vector<IpAddress> gateway_ips = gateway.ips;
   if (gateway.has_v6()) gateway_ips.emplace_back(Ipv6Address::link_local_of(gateway.mac));
+  const std::optional<Fid> own_link = own_link_of(routing, fids);
   for (const Fid fid : used)
     for (const IpAddress& ip : gateway_ips)
-      addresses.emplace_back(fid, ip, AddressTable::Owner{gateway.mac, kNoPort});
-  if (routing.tunnel && routing.tunnel->answered_on) {
-    const Routing::Tunnel::Link& link = *routing.tunnel->answered_on;
-    snapshot->answers_underlay = true;
+      if (fid != own_link) addresses.emplace_back(fid, ip, AddressTable::Owner{gateway.mac, kNoPort});
+  snapshot->answers_underlay = own_link.has_value();
+  if (own_link)
     for (const IpAddress& ip : routing.tunnel->own_vteps)
-      addresses.emplace_back(fids.get(link.network, link.vlan), ip,
-                             AddressTable::Owner{routing.tunnel->uplink_mac, kNoPort});
-  }
+      addresses.emplace_back(*own_link, ip, AddressTable::Owner{routing.tunnel->uplink_mac, kNoPort});
   snapshot->addresses.build(addresses);
   add_routing(*snapshot, gateway, routing, fids);
   return snapshot;

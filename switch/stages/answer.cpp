@@ -58,15 +58,19 @@ void answer_group(rte_mbuf& packet, PacketMeta& meta, PortId asker, const Snapsh
   if (meta.verdict == Verdict::Undecided) answer_router_solicitation(packet, meta, *l3, asker, snapshot);
 }
 
-// The switch as a host of the underlay.
+// The switch as a host of the underlay. Fragments of pings are not answered: the later ones do not say what
+// they are, and two switches would send one to and fro for ever.
 void answer_link(rte_mbuf& packet, PacketMeta& meta, PortId uplink, const Snapshot& snapshot,
                  Local& local) noexcept {
-  if (meta.l3_offset != sizeof(net::EtherHeader)) return;
+  const uint64_t destination = mac_of_key(meta.destination).as_u64();
+  const bool is_for_us = destination == snapshot.tunnel.uplink_mac || (destination & kGroupBit) != 0;
+  if (!is_for_us || meta.l3_offset != sizeof(net::EtherHeader)) return;
   if (meta.ether_type == net::kEtherTypeArp)
-    answer_arp(packet, meta, uplink, Asked::Gateway, snapshot, local);
-  else if ((meta.ether_type == net::kEtherTypeIpv4 || meta.ether_type == net::kEtherTypeIpv6) &&
-           may_be_icmp(packet, meta))
-    answer_icmp(packet, meta, uplink, snapshot, local);
+    return answer_arp(packet, meta, uplink, Asked::Gateway, snapshot, local);
+  const bool is_ip = meta.ether_type == net::kEtherTypeIpv4 || meta.ether_type == net::kEtherTypeIpv6;
+  if (!is_ip || !may_be_icmp(packet, meta)) return;
+  const auto l3 = net::inspect_l3(packet, meta.ether_type, meta.l3_offset);
+  if (l3 && !l3->is_fragment) answer_icmp(packet, meta, uplink, snapshot, local);
 }
 
 }  // namespace

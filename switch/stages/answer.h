@@ -17,7 +17,8 @@
 
 namespace podswitch::stages {
 
-// Whose requests a packet may reach: a broadcast every port's, one sent to the gateway only the gateway's.
+// Whose requests a packet may reach: a broadcast every port's, one sent to the switch itself only the switch's
+// own: its gateway's, and on the uplink's link its own addresses.
 enum class Asked : uint8_t { Everyone, Gateway };
 
 inline constexpr PortId kElsewhere = kMaxPorts;  // an owner's port: on another node
@@ -74,7 +75,7 @@ void answer_router_solicitation(rte_mbuf& packet, PacketMeta& meta, const net::L
 // Makes an echo request's reply of it, in place: IP addresses, TTL and type; or of a later fragment of one.
 // False: it is none, and nothing has changed. `meta` has ether_type and l3_offset of a whole header.
 bool make_echo_reply(rte_mbuf& packet, const PacketMeta& meta, const net::L3& l3) noexcept;
-// Echo requests to the gateway, whole or in fragments.
+// Echo requests to the gateway, or to an own address on the link; whole or in fragments.
 void answer_ping4(rte_mbuf& packet, PacketMeta& meta, const net::L3& l3, PortId asker,
                   const Snapshot& snapshot) noexcept;
 void answer_ping6(rte_mbuf& packet, PacketMeta& meta, const net::L3& l3, PortId asker,

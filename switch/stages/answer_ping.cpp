@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Ping to the gateway. Every fragment of an echo request goes back by itself, so that nothing has to be
-// reassembled: only the first one holds the type and the checksum.
+// Ping to the switch's own addresses. Every fragment of an echo request goes back by itself, so that nothing
+// has to be reassembled: only the first one holds the type and the checksum.
 #include <utility>
 
 #include "switch/net/checksum.h"

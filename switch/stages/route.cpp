@@ -108,9 +108,10 @@ class Router {
       return fail(packet, meta, DropReason::RouteNone, IcmpError::HostUnreachable);
     tell_or_drop(packet, meta, hop->is_silent);
   }
-  // Pods of this node are answered before: this one is elsewhere.
+  // Pods of this node are answered before: this one is elsewhere. Its later fragments are not answered, since
+  // they do not say what they are: two such gateways would send one to and fro for ever.
   void answer_for_self(rte_mbuf& packet, PacketMeta& meta, const net::L3& l3) noexcept {
-    if (!make_echo_reply(packet, meta, l3))
+    if (l3.is_fragment || !make_echo_reply(packet, meta, l3))
       return fail(packet, meta, DropReason::GatewayNotRouted, IcmpError::PortUnreachable);
     if (!turn_back(packet, meta)) meta.drop(DropReason::GatewayNotRouted);
   }

@@ -1,101 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Two nodes whose pods talk through a tunnel: what one switch puts in, the other takes out. Port 1 is a pod,
-// port 2 the uplink, port 3 the host's.
+// Packets between the pods of two nodes.
 #include <gtest/gtest.h>
 
-#include "pmd/routing.h"
-#include "pmd/underlay.h"
 #include "switch/net/checksum.h"
 #include "switch/net/headers.h"
+#include "tests/unit/node_rig.h"
 #include "tests/unit/provoked.h"
-#include "tests/unit/rig.h"
 
 namespace podswitch::test {
 namespace {
-
-constexpr std::string_view kGatewayMac = "02:00:00:00:00:fe", kPodMac = "02:00:00:00:00:01";
-constexpr std::string_view kNicOne = "02:00:00:00:11:01", kNicTwo = "02:00:00:00:11:02";
-constexpr PortId kPod = 1, kUplink = 2, kHost = 3;
-
-IpAddress ip(std::string_view text) {
-  return IpAddress::parse(text).value();
-}
-
-// A node of number 1 or 2: pods in 10.244.N.0/24 and fd00:244:N::/64, 192.0.2.N in the underlay.
-class Node {
- public:
-  explicit Node(int number, const OverlayOptions& overlay = {}, int vtep_family = 4, uint16_t vlan = 0,
-                bool has_host = true)
-      : planner_("n" + std::to_string(number), overlay, gateway_of(number)) {
-    const auto subnet = [](int n) { return std::to_string(n); };
-    const std::string own_number = subnet(number);
-    pod_.name = "pod";
-    pod_.mac = mac(kPodMac);
-    pod_.ips = {ip("10.244." + own_number + ".1"), ip("fd00:244:" + own_number + "::1")};
-    uplink_.name = "uplink";
-    uplink_.role = PortRole::Uplink;
-    uplink_.network = "underlay";
-    uplink_.mac = mac(number == 1 ? kNicOne : kNicTwo);
-    host_.name = "host";
-    host_.role = PortRole::Host;
-    host_.network = "underlay";
-    host_.mac = uplink_.mac;
-    const std::string mine =
-        vtep_family == 4 ? "192.0.2." + own_number + "/24" : "2001:db8::" + own_number + "/64";
-    uplink_.underlay = {*PrefixedAddress::parse(mine)};
-    if (vlan != 0) uplink_.vlan = {VlanMode::Trunk, 0, {vlan}};
-    if (vlan != 0) host_.vlan = {VlanMode::Access, vlan, {}};
-    const int peer = 3 - number;
-    const IpAddress peers = ip(vtep_family == 4 ? "192.0.2." + subnet(peer) : "2001:db8::" + subnet(peer));
-    Nodes nodes;
-    nodes["peer"] = std::make_shared<const NodeSpec>(
-        NodeSpec{.name = "peer",
-                 .vteps = {peers},
-                 .vtep_mac = {},
-                 .pod_cidrs = {*Prefix::parse("10.244." + subnet(peer) + ".0/24"),
-                               *Prefix::parse("fd00:244:" + subnet(peer) + "::/64")}});
-    fids_.get("default", 0);  // numbers as the rig's
-    fids_.get("underlay", vlan);
-    std::vector<RoutedPort> routed{{kPod, &pod_}, {kUplink, &uplink_}};
-    if (has_host) routed.push_back({kHost, &host_});
-    auto plan = planner_.plan(routed, nodes, {}, {}, fids_);
-    underlay_.set(plan.uplink, plan.hops, 1);
-    underlay_.heard(peers, mac(number == 1 ? kNicTwo : kNicOne), 1);
-    plan.routing.next_hops = &table_;
-    link_fid_ = plan.uplink.fid;
-    std::vector<BridgePort> ports{{.id = kPod, .mac = pod_.mac, .ips = pod_.ips},
-                                  {.id = kUplink,
-                                   .network = "underlay",
-                                   .vlan = uplink_.vlan,
-                                   .allow_spoofing = true,
-                                   .is_uplink = true}};
-    if (has_host) ports.push_back({.id = kHost, .network = "underlay", .vlan = host_.vlan, .mac = host_.mac});
-    rig_ = std::make_unique<Rig>(ports, gateway_of(number), plan.routing);
-  }
-
-  Rig& rig() { return *rig_; }
-  void resolve(const IpAddress& host, const MacAddress& to) {
-    ASSERT_TRUE(rig_->snapshot().tunnel.enabled);
-    rig_->link_hosts().set(link_fid_, host, to, 1);
-  }
-  Outcome send(PortId in, PacketPtr packet) { return rig_->send(in, std::move(packet)); }
-  Outcome send(PortId in, const Packet& packet) { return rig_->send(in, packet); }
-
- private:
-  static Gateway gateway_of(int number) {
-    return {mac(kGatewayMac), {ip("10.244." + std::to_string(number) + ".254")}};
-  }
-
-  PortSpec pod_, uplink_, host_;
-  FidMap fids_;
-  Fid link_fid_ = kNoFid;
-  RoutePlanner planner_;
-  NextHopTable table_;
-  NeighbourTable link_hosts_{{.capacity = 100}};
-  Underlay underlay_{table_, link_hosts_, packet_pool(),
-                     [](PortId, rte_mbuf* packet) { rte_pktmbuf_free(packet); }};
-  std::unique_ptr<Rig> rig_;
-};
 
 Packet to_peer() {
   return Packet()
@@ -337,100 +250,6 @@ TEST(Overlay, AsksForHostsOnTheLink) {
   };
   EXPECT_EQ(fate(one, back("10.244.1.1")), "to 1");
   EXPECT_TRUE(one.rig().wanted().empty());
-}
-
-// From a pod of another node.
-TEST(Overlay, ItsGatewayAnswersPings) {
-  Node one(1), two(2);
-  const auto ping = [](uint8_t type) {
-    return Packet().eth(kPodMac, kGatewayMac).ipv4("10.244.1.1", "10.244.2.254").icmp(type, 0).payload(8);
-  };
-  Outcome out = one.send(kPod, ping(8));
-  ASSERT_EQ(out.verdict(), "to 2");
-  Outcome back = two.send(kUplink, std::move(out.packet));
-  ASSERT_EQ(back.verdict(), "to 2");
-  const Outcome in = one.send(kUplink, std::move(back.packet));
-  ASSERT_EQ(in.verdict(), "to 1");
-  EXPECT_EQ(text_of(*in.packet), text_of(Packet()
-                                             .eth(kGatewayMac, kPodMac)
-                                             .ipv4("10.244.2.254", "10.244.1.1", {.ttl = 63})
-                                             .icmp(0, 0)
-                                             .payload(8)
-                                             .bytes()));
-  Outcome other = one.send(kPod, ping(13));  // a timestamp request
-  Outcome refused = two.send(kUplink, std::move(other.packet));
-  ASSERT_EQ(refused.verdict(), "to 2");
-  const Outcome error = one.send(kUplink, std::move(refused.packet));
-  ASSERT_EQ(error.verdict(), "to 1");
-  EXPECT_EQ(net::header_at<net::IcmpHeader>(*error.packet, 34)->type, net::kIcmpUnreachable);
-}
-
-TEST(Overlay, TellsWhoSendsToAHostThatDoesNotAnswer) {
-  Node one(1);
-  one.resolve(ip("192.0.2.77"), MacAddress{});
-  const Packet to_host = Packet().eth(kPodMac, kGatewayMac).ipv4("10.244.1.1", "192.0.2.77").udp(1, 2);
-  Outcome out = one.send(kPod, to_host);
-  ASSERT_EQ(out.verdict(), "to 1");
-  const auto* ip = net::header_at<net::Ipv4Header>(*out.packet, 14);
-  ASSERT_EQ(ip->protocol, net::kProtoIcmp);
-  EXPECT_EQ(IpAddress(ip->source).to_string(), "10.244.1.254");
-  const auto* icmp = net::header_at<net::IcmpHeader>(*out.packet, 34);
-  EXPECT_EQ(icmp->type, net::kIcmpUnreachable);
-  EXPECT_EQ(icmp->code, 1);  // host
-  EXPECT_TRUE(one.rig().wanted().empty());
-}
-
-Bytes with_mtu(uint16_t mtu, const Bytes& quoted) {
-  Bytes bytes{0, 0, static_cast<uint8_t>(mtu >> 8), static_cast<uint8_t>(mtu)};
-  bytes.insert(bytes.end(), quoted.begin() + 14, quoted.end());
-  return bytes;
-}
-
-// A router between the nodes has a smaller link.
-PacketPtr too_big(std::string_view source, std::string_view destination, uint16_t mtu, uint16_t port = 4789,
-                  std::string_view nic = kNicOne, std::string_view node = "192.0.2.1") {
-  const Bytes quoted = Packet()
-                           .eth(kNicOne, kNicTwo)
-                           .ipv4(source, destination, {.fragment = 0x4000})
-                           .udp(50000, port)
-                           .payload(8)
-                           .bytes();
-  return Packet()
-      .eth("02:00:00:00:00:99", nic)
-      .ipv4("192.0.2.254", node)
-      .icmp(3, 4)
-      .payload(with_mtu(mtu, quoted))
-      .mbuf();
-}
-
-TEST(Overlay, AnswersForItselfWithoutAHost) {
-  for (const uint16_t vlan : {0, 100}) {
-    Node one(1, {}, 4, vlan), two(2, {}, 4, vlan, false);
-    const auto question = [&](std::string_view whom) {
-      Packet packet = Packet().eth(kNicOne, kBroadcastMac);
-      if (vlan != 0) packet.vlan(vlan);
-      return packet.arp(1, kNicOne, "192.0.2.1", kZeroMac, whom);
-    };
-    const Outcome answer = two.send(kUplink, question("192.0.2.2"));
-    ASSERT_EQ(answer.verdict(), "to 2") << vlan;
-    Packet expected = Packet().eth(kNicTwo, kNicOne);
-    if (vlan != 0) expected.vlan(vlan);
-    EXPECT_EQ(text_of(*answer.packet),
-              text_of(expected.arp(2, kNicTwo, "192.0.2.2", kNicOne, "192.0.2.1").bytes()));
-    EXPECT_EQ(two.rig().heard().size(), 1u);
-    EXPECT_NE(two.send(kUplink, question("192.0.2.3")).verdict(), "to 2");
-    EXPECT_EQ(one.send(kUplink, question("192.0.2.1")).verdict(), "flood") << "the host answers";
-  }
-  Node two(2, {}, 4, 0, false);
-  const Outcome ping =
-      two.send(kUplink, Packet().eth(kNicOne, kNicTwo).ipv4("192.0.2.1", "192.0.2.2").icmp(8, 0));
-  EXPECT_EQ(ping.verdict(), "to 2");
-  // What routers say about our tunnels is heard still.
-  two.send(kUplink, too_big("192.0.2.2", "192.0.2.1", 1400, 4789, kNicTwo, "192.0.2.2"));
-  EXPECT_EQ(two.rig().heard().size(), 1u);
-  const Outcome own =
-      two.send(kPod, Packet().eth(kPodMac, kGatewayMac).ipv4("10.244.2.1", "192.0.2.2").icmp(8, 0));
-  EXPECT_EQ(own.verdict(), "to 1");
 }
 
 TEST(Overlay, BelievesNoWrongChecksum) {

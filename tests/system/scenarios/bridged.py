@@ -114,8 +114,8 @@ def the_kernels_vxlan_in_bridged_mode(world):
     a = pod(world, one, "a", "blue", 1)
     eventually("blue spans the nodes", lambda: traffic.reaches(a, "10.0.0.9"))
     traffic.ping(kernel, "10.0.0.1")
-    traffic.ping(a, "fd00::9")
     traffic.ping(kernel, "fd00::1")
+    traffic.talk(a, kernel, "10.0.0.9", "fd00::9")
     world.note(f"TCP {traffic.tcp(a, kernel, '10.0.0.9', seconds=1):.2f} Gbit/s to the kernel, "
                f"{traffic.tcp(kernel, a, '10.0.0.1', seconds=1):.2f} from it")
     # A pod with a larger MTU hears about the tunnel's, as from the kernel.
