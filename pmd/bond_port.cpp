@@ -83,6 +83,10 @@ class BondPort final : public Port {
     }
   }
 
+  uint64_t way_changes() const noexcept override {
+    return state_changes() + active_changes_.load(std::memory_order_relaxed);
+  }
+
   std::vector<MemberStatus> members() const override {
     const std::scoped_lock lock(watch_mutex_);
     return watch_ ? watch_->members() : std::vector<MemberStatus>{};
@@ -128,6 +132,9 @@ class BondPort final : public Port {
   }
 
   void follow(const std::vector<MemberStatus>& members) {
+    std::vector<bool> active;
+    for (const MemberStatus& member : members) active.push_back(member.is_active());
+    if (active != std::exchange(active_, active)) active_changes_.fetch_add(1, std::memory_order_relaxed);
     const auto any = [&](auto&& is) { return std::any_of(members.begin(), members.end(), is); };
     if (any([](const MemberStatus& member) { return member.is_active(); })) return set_up();
     const bool has_link = any([](const MemberStatus& member) { return member.has_link(); });
@@ -166,6 +173,8 @@ class BondPort final : public Port {
   const bool is_lacp_;
   std::atomic<int> published_{kNoDevice};  // the device's number, for workers
   std::atomic<TxCaps> caps_{TxCaps{}};
+  std::vector<bool> active_;  // of each member, when it was looked at last
+  std::atomic<uint64_t> active_changes_{0};
   std::vector<uint16_t> member_ids_;  // written before the device is published
   struct alignas(64) Queue {
     unsigned polls = 0;  // of the receive queue, by its worker

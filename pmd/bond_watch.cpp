@@ -9,14 +9,13 @@
 namespace podswitch {
 namespace {
 
-constexpr uint64_t kPeriodUs = 100'000;
+constexpr uint64_t kAtOnceUs = 1, kPeriodUs = 100'000;
 
 }  // namespace
 
 BondWatch::BondWatch(Bond& bond, std::string port, Report report)
     : bond_(bond), port_(std::move(port)), report_(std::move(report)) {
-  look();
-  check(rte_eal_alarm_set(kPeriodUs, on_alarm, this), "watch the members of a bond");
+  check(rte_eal_alarm_set(kAtOnceUs, on_alarm, this), "watch the members of a bond");
 }
 
 // Waits for one that is being called, and finds the next that it may have set.
@@ -25,8 +24,10 @@ BondWatch::~BondWatch() {
 }
 
 void BondWatch::on_alarm(void* watch) {
-  static_cast<BondWatch*>(watch)->look();
-  rte_eal_alarm_set(kPeriodUs, on_alarm, watch);
+  auto& self = *static_cast<BondWatch*>(watch);
+  self.look();
+  if (rte_eal_alarm_set(kPeriodUs, on_alarm, watch) != 0)
+    log::error("port {}: its members are watched no more: no memory for an alarm", self.port_);
 }
 
 std::vector<MemberStatus> BondWatch::members() const {

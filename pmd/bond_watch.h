@@ -15,7 +15,8 @@ namespace podswitch {
 
 class BondWatch {
  public:
-  // `report` hears of each change, at first here and then on EAL's interrupt thread.
+  // `report` hears of each change, and soon how it is at first: on EAL's interrupt thread, as the driver
+  // itself.
   using Report = std::function<void(const std::vector<MemberStatus>& members)>;
   BondWatch(Bond& bond, std::string port, Report report);
   ~BondWatch();

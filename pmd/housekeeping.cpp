@@ -192,7 +192,10 @@ void Housekeeping::drain_claimed() {
 void Housekeeping::every_second() {
   if (const auto replaced = underlay_.every_second(clock_seconds_); !replaced.empty())
     publisher_.synchronize();
-  for (Port* port : ports_) port->maintain();
+  for (Port* port : ports_) {
+    port->maintain();
+    underlay_.follow_way(port->id(), port->way_changes());
+  }
   if (each_second_) each_second_(clock_seconds_);
   sample_workers();
 }

@@ -8,7 +8,7 @@ constexpr size_t kMaxAsked = 1024;  // at a time: who scans a subnet gets no fur
 constexpr uint32_t kAskAfter = 30;  // seconds of silence
 constexpr uint32_t kForgetAfter = 60;
 constexpr uint32_t kSilentFor = 3;  // until a packet makes us ask again
-constexpr size_t kSlices = 4;  // so many seconds until the whole table was looked at
+constexpr size_t kSlices = 4;       // so many seconds until the whole table was looked at
 
 }  // namespace
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Hosts on the uplink's own link that are no nodes: a worker that has a packet for one says so, the answer to
 // our question goes into the table that workers look into. Asked again while it is used, forgotten when it
-// is not or does not answer (RFC 4861 section 7.3; RFC 6583 on scans of a subnet). Who was asked for in vain is
-// in the table for a moment without a MAC, so that workers tell the senders. Housekeeping thread.
+// is not or does not answer (RFC 4861 section 7.3; RFC 6583 on scans of a subnet). Who was asked for in vain
+// is in the table for a moment without a MAC, so that workers tell the senders. Housekeeping thread.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +15,8 @@
 
 namespace podswitch {
 
-// Questions to all without an answer (RFC 4861 section 10: MAX_MULTICAST_SOLICIT), a second apart, after which
-// senders are told that the host is unreachable.
+// Questions to all without an answer (RFC 4861 section 10: MAX_MULTICAST_SOLICIT), a second apart, after
+// which senders are told that the host is unreachable.
 inline constexpr int kMaxQuestions = 3;
 
 class LinkHosts {

@@ -93,6 +93,8 @@ class Port {
   virtual FlowOffload* flows() noexcept { return nullptr; }
   // The MAC that the port's own device shows to the pod, if the switch made the device.
   virtual std::optional<MacAddress> device_mac() const { return std::nullopt; }
+  // How often its frames have begun to leave by another way than before, or again after none. Any thread.
+  virtual uint64_t way_changes() const noexcept { return state_changes(); }
   // Of a bond, in the order in which they were given; of other kinds none.
   virtual std::vector<MemberStatus> members() const { return {}; }
 

@@ -302,7 +302,6 @@ class RoutePlanner::Draft {
         .udp_port = overlay.port(),
         .vni = overlay.vni,
         .vlan_tci = {},
-        .dscp = {},
         .dont_fragment = overlay.dont_fragment,
         .inner_macs = TunnelSpec::InnerMacs{.source = plan_.routing.tunnel->vtep_mac,
                                             .destination = vtep_mac.value_or(derived_vtep_mac(vtep))}};

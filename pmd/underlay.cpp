@@ -179,10 +179,17 @@ void Underlay::ask(const IpAddress& ip, const std::optional<MacAddress>& known) 
     send(neighbour_solicitation(pool_, uplink_.mac, *uplink_.v6, ip.v6, known));
 }
 
-// A gratuitous ARP request (RFC 5227 section 3): switches in the underlay learn where the MAC is now.
+void Underlay::follow_way(PortId port, uint64_t changes) {
+  if (port != uplink_.port || std::exchange(way_changes_, changes) == changes) return;
+  announce();
+}
+
+// A gratuitous ARP request (RFC 5227 section 3) and its like in IPv6: switches in the underlay learn where
+// the MAC is now.
 void Underlay::announce() {
-  if (uplink_.port != kNoPort && uplink_.v4)
-    send(arp_request(pool_, uplink_.mac, *uplink_.v4, *uplink_.v4, std::nullopt));
+  if (uplink_.port == kNoPort) return;
+  if (uplink_.v4) send(arp_request(pool_, uplink_.mac, *uplink_.v4, *uplink_.v4, std::nullopt));
+  if (uplink_.v6) send(unsolicited_advertisement(pool_, uplink_.mac, *uplink_.v6));
 }
 
 void Underlay::send(rte_mbuf* packet) {

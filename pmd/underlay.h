@@ -70,6 +70,9 @@ class Underlay {
   void wanted(const IpAddress& ip, uint32_t now);
   // A router says that no more than `mtu` bytes fit on the way to this tunnel end.
   Replaced too_big(const IpAddress& vtep, uint16_t mtu, uint32_t now);
+  // Once a second, of every port: how often its frames have begun to leave by another way, or again. Of the
+  // uplink's, switches in the underlay then hear where its MAC is.
+  void follow_way(PortId port, uint64_t changes);
   // Once a second: asks for who is unknown or was silent for long, gives up on who does not answer.
   Replaced every_second(uint32_t now);
 
@@ -108,6 +111,7 @@ class Underlay {
   rte_mempool& pool_;
   const Send send_;
   Uplink uplink_;
+  uint64_t way_changes_ = 0;
   LinkHosts link_hosts_;
   PlannedHops planned_;
   std::map<IpAddress, Entry> entries_;

@@ -13,7 +13,6 @@ namespace {
 
 constexpr uint32_t kIpv6Version = 6u << 28;
 constexpr uint32_t kFlowLabelMask = 0xf'ffff;
-constexpr uint8_t kMaxDscp = 63;
 constexpr uint32_t kMaxIpLength = 65535;
 
 // Writes header after header.
@@ -86,8 +85,7 @@ bool has_dont_fragment(const rte_mbuf& packet, const InnerPacket& inner) noexcep
 
 std::optional<TunnelTemplate> make_template(const TunnelSpec& spec) {
   const bool is_v4 = spec.outer_source.is_v4();
-  if (is_v4 != spec.outer_destination.is_v4() || spec.vni > net::kMaxVni || spec.dscp.value_or(0) > kMaxDscp)
-    return std::nullopt;
+  if (is_v4 != spec.outer_destination.is_v4() || spec.vni > net::kMaxVni) return std::nullopt;
 
   TunnelTemplate made;
   made.length_ = static_cast<uint8_t>(template_length(spec));
@@ -96,8 +94,6 @@ std::optional<TunnelTemplate> make_template(const TunnelSpec& spec) {
   made.needs_ip_id_ = is_v4 && spec.dont_fragment != DontFragment::Set;
   made.inherits_df_ = is_v4 && spec.dont_fragment == DontFragment::Inherit;
   made.has_checksum_ = !is_v4 && spec.has_udp6_checksum;
-  made.class_mask_ = spec.dscp ? net::kEcnMask : 0xff;
-  made.class_bits_ = static_cast<uint8_t>(spec.dscp.value_or(0) << 2);
   made.encapsulation_ = spec.encapsulation;
 
   Writer writer(made.bytes_.data() + made.bytes_.size() - made.length_);
@@ -194,8 +190,7 @@ bool TunnelTemplate::encapsulate(rte_mbuf& packet, const InnerPacket& inner) con
   packet.data_len = static_cast<uint16_t>(packet.data_len - removed + length_);
   packet.pkt_len = length;
   copy_to(end, room);
-  write_outer_ip(start, inner, static_cast<uint8_t>((packets_class & class_mask_) | class_bits_),
-                 static_cast<uint16_t>(udp_length), dont_fragment);
+  write_outer_ip(start, inner, packets_class, static_cast<uint16_t>(udp_length), dont_fragment);
   auto* udp = reinterpret_cast<net::UdpHeader*>(start + udp_offset_);
   udp->source_port = be16_t(static_cast<uint16_t>(0xc000 | inner.flow_hash >> 18));  // 49152 to 65535
   udp->length = be16_t(static_cast<uint16_t>(udp_length));

@@ -41,7 +41,6 @@ struct TunnelSpec {
   uint16_t udp_port = net::kVxlanPort;  // destination
   uint32_t vni = 0;                     // bridged: of packets that bring none of their own
   std::optional<uint16_t> vlan_tci;     // the underlay's 802.1Q tag, priority bits included
-  std::optional<uint8_t> dscp;  // RFC 2983: the outer one (pipe); absent: copied from the packet (uniform)
   uint8_t ttl = 64;
   DontFragment dont_fragment = DontFragment::Set;
   // IPv6: RFC 6935 allows none where the other end takes it, and Linux does not, unless told. IPv4 never has
@@ -71,8 +70,8 @@ class TunnelTemplate {
   // False: nobody on the way fragments, so that the identification has no meaning (RFC 6864 section 4.1).
   bool needs_ip_id() const noexcept { return needs_ip_id_; }
 
-  // Puts the headers in front of `packet`, in its headroom. Outer ECN and, without a fixed DSCP, outer DSCP
-  // are the packet's (RFC 6040 normal mode). An open request (switch/offload.h) stays about the inner
+  // Puts the headers in front of `packet`, in its headroom. Outer ECN and DSCP are the packet's (RFC 6040
+  // normal mode, RFC 2983 uniform model). An open request (switch/offload.h) stays about the inner
   // packet. The packet's data must not be shared: a flooded one is copied first. False: no headroom, or too
   // long for IP; then nothing has changed.
   [[nodiscard]] bool encapsulate(rte_mbuf& packet, const InnerPacket& inner) const noexcept;
@@ -95,8 +94,6 @@ class TunnelTemplate {
   uint8_t length_ = 0;
   uint8_t l3_offset_ = 0;
   uint8_t udp_offset_ = 0;
-  uint8_t class_mask_ = 0;  // which bits of the traffic class are the packet's
-  uint8_t class_bits_ = 0;  // the others
   net::Encapsulation encapsulation_ = net::Encapsulation::Vxlan;
   bool is_ipv4_ : 1 = false;
   bool is_routed_ : 1 = false;
@@ -106,7 +103,7 @@ class TunnelTemplate {
 };
 static_assert(sizeof(TunnelTemplate) == 128);  // of which NextHop uses what is left over
 
-// nullopt: the addresses are of two families, or VNI or DSCP is out of its range.
+// nullopt: the addresses are of two families, or the VNI is out of its range.
 std::optional<TunnelTemplate> make_template(const TunnelSpec& spec);
 
 // Leaves the inner frame of what read_tunnel() found: outer headers and padding are cut off, and what the
@@ -115,9 +112,6 @@ inline void decapsulate(rte_mbuf& packet, uint16_t inner_offset, uint32_t inner_
   clear_offload_request(packet);
   rte_pktmbuf_adj(&packet, inner_offset);
   trim(packet, inner_length);
-}
-inline void decapsulate(rte_mbuf& packet, const net::TunnelPacket& tunnel) noexcept {
-  decapsulate(packet, tunnel.inner_offset, tunnel.inner_length);
 }
 
 }  // namespace podswitch

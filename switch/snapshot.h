@@ -154,8 +154,8 @@ struct Snapshot {
   bool has_gateway = false;  // some gateway address is configured
   bool has_trunks = false;
   bool answers_underlay = false;  // for its own addresses there, which are among `addresses`
-  std::vector<PortView> ports;  // kMaxPorts of them, by PortId
-  std::vector<FidView> fids;    // by Fid
+  std::vector<PortView> ports;    // kMaxPorts of them, by PortId
+  std::vector<FidView> fids;      // by Fid
   AddressTable addresses;
   const NextHopTable* next_hops = nullptr;  // what routes name; outlives the snapshot
   std::optional<IpAddress> icmp_source_v4;  // of errors about packets that are routed

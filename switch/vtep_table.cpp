@@ -9,12 +9,6 @@ namespace {
 // Of a bucket, at most: then no more than one of 250 overflows.
 constexpr size_t kMeanKeys = 3;
 
-size_t hash_of(const IpAddress& ip) noexcept {
-  const auto product = static_cast<unsigned __int128>(ip.v6.word(8) ^ 0x9e3779b97f4a7c15ULL) *
-                       (ip.v6.word(0) * 2 + 0xbf58476d1ce4e5b9ULL);
-  return static_cast<size_t>(product) ^ static_cast<size_t>(product >> 64);
-}
-
 void keep_hop(NextHopId& kept, NextHopId other) {
   if (other != kNoNextHop) kept = other;
 }
@@ -54,17 +48,20 @@ void VtepTable::add_v4(const Entry& entry) {
 
 void VtepTable::add_v6(const Entry& entry) {
   if (entry.ip.v6.is_unspecified()) return;
-  size_t i = hash_of(entry.ip) & (v6_.size() - 1);
+  size_t i = place_of(entry.ip);
   while (!v6_[i].ip.v6.is_unspecified() && v6_[i].ip != entry.ip) i = (i + 1) & (v6_.size() - 1);
   size_ += v6_[i].ip.v6.is_unspecified() ? 1 : 0;
   v6_[i].ip = entry.ip;
   keep_hop(v6_[i].hop, entry.hop);
 }
 
+size_t VtepTable::place_of(const IpAddress& ip) const noexcept {
+  return static_cast<size_t>(hash_(ip.v6.word(0), ip.v6.word(8))) & (v6_.size() - 1);
+}
+
 std::optional<NextHopId> VtepTable::find_v6(const IpAddress& ip) const noexcept {
   if (ip.v6.is_unspecified()) return std::nullopt;
-  for (size_t i = hash_of(ip) & (v6_.size() - 1); !v6_[i].ip.v6.is_unspecified();
-       i = (i + 1) & (v6_.size() - 1))
+  for (size_t i = place_of(ip); !v6_[i].ip.v6.is_unspecified(); i = (i + 1) & (v6_.size() - 1))
     if (v6_[i].ip == ip) return v6_[i].hop;
   return std::nullopt;
 }

@@ -14,6 +14,7 @@
 #include <span>
 #include <vector>
 
+#include "switch/keyed_hash.h"
 #include "switch/net/address.h"
 #include "switch/next_hop.h"
 
@@ -66,6 +67,7 @@ class VtepTable {
     return hops_[bucket * kKeys + static_cast<size_t>(std::countr_zero(hits))];
   }
   std::optional<NextHopId> find_v6(const IpAddress& ip) const noexcept;
+  size_t place_of(const IpAddress& ip) const noexcept;  // in v6_
   void add_v4(const Entry& entry);
   void add_v6(const Entry& entry);
 
@@ -73,6 +75,7 @@ class VtepTable {
   std::vector<NextHopId> hops_ = std::vector<NextHopId>(kKeys, kNoNextHop);  // of v4_, in its order
   size_t bucket_mask_ = 0;
   std::vector<Entry> v6_ = std::vector<Entry>(1);  // a power of two, at most half full; :: is free
+  KeyedHash hash_ = KeyedHash::random();
   size_t size_ = 0;
 };
 

@@ -68,13 +68,4 @@ inline bool read_plain_tunnel(const rte_mbuf& packet, uint16_t ether_type, uint1
   return true;
 }
 
-// For tests: whether both readers say the same.
-inline bool is_same(const PlainTunnel& plain, const TunnelPacket& whole) noexcept {
-  return whole.outer_source.is_v4() && whole.outer_destination.is_v4() &&
-         whole.outer_source.v4().raw() == plain.outer_source &&
-         whole.outer_destination.v4().raw() == plain.outer_destination && whole.vni == plain.vni &&
-         whole.inner_length == plain.inner_length && whole.inner_offset == plain.inner_offset &&
-         whole.outer_ecn_tos == plain.outer_ecn_tos;
-}
-
 }  // namespace podswitch::net

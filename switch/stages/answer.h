@@ -17,8 +17,8 @@
 
 namespace podswitch::stages {
 
-// Whose requests a packet may reach: a broadcast every port's, one sent to the switch itself only the switch's
-// own: its gateway's, and on the uplink's link its own addresses.
+// Whose requests a packet may reach: a broadcast every port's, one sent to the switch itself only the
+// switch's own: its gateway's, and on the uplink's link its own addresses.
 enum class Asked : uint8_t { Everyone, Gateway };
 
 inline constexpr PortId kElsewhere = kMaxPorts;  // an owner's port: on another node

@@ -12,9 +12,9 @@
 #include "switch/net/flow_hash.h"
 #include "switch/net/headers.h"
 #include "switch/net/mbuf_view.h"
-#include "switch/net/plain_tunnel.h"
 #include "switch/offload.h"
 #include "tests/fuzz/exact_packet.h"
+#include "tests/support/same_tunnel.h"
 #include "tests/unit/packet_builder.h"
 
 namespace podswitch::fuzz {
@@ -36,7 +36,7 @@ Tunnel make_tunnel(unsigned bits) {
   if ((bits & 2) != 0) spec.encapsulation = net::Encapsulation::Geneve;
   if ((bits & 4) != 0) spec.inner_macs.emplace();
   if ((bits & 8) != 0) spec.vlan_tci = 5;
-  if ((bits & 16) != 0) spec.dscp = 46;
+  if ((bits & 16) != 0) spec.dont_fragment = DontFragment::Inherit;
   spec.has_udp6_checksum = (bits & 32) != 0;
   spec.vni = 0xabcde0 + bits;
   return {spec, make_template(spec).value()};
@@ -75,14 +75,14 @@ void read_any(const Controls& controls, const uint8_t* frame, size_t size) {
   const net::TunnelRead read = net::read_tunnel(*packet, ether_type, offset, port, spec.encapsulation);
   net::PlainTunnel plain;
   if (net::read_plain_tunnel(*packet, ether_type, offset, port, spec.encapsulation, plain))
-    require(read.verdict == net::TunnelVerdict::Tunnel && net::is_same(plain, read.packet));
+    require(read.verdict == net::TunnelVerdict::Tunnel && test::is_same(plain, read.packet));
   if (read.verdict != net::TunnelVerdict::Tunnel) return;
   const net::TunnelPacket& tunnel = read.packet;
   require(tunnel.vni <= net::kMaxVni && tunnel.inner_length >= kEthernet);
   require(tunnel.inner_offset + kEthernet <= packet->data_len);
   require(tunnel.inner_offset + tunnel.inner_length <= packet->pkt_len);
   const test::Bytes before = test::bytes_of(*packet);
-  decapsulate(*packet, tunnel);
+  decapsulate(*packet, tunnel.inner_offset, tunnel.inner_length);
   require(test::defect_of(*packet).empty() && packet->pkt_len == tunnel.inner_length);
   const auto inner = before.begin() + tunnel.inner_offset;
   require(test::bytes_of(*packet) == test::Bytes(inner, inner + tunnel.inner_length));
@@ -125,7 +125,8 @@ void there_and_back(const Controls& controls, const uint8_t* frame, size_t size)
   }
   require(test::defect_of(*packet).empty());
   if (has_open_request(*packet)) return check_request(*packet, tunnel.spec);
-  decapsulate(*packet, read_back(*packet, tunnel.spec).packet);
+  const net::TunnelPacket back = read_back(*packet, tunnel.spec).packet;
+  decapsulate(*packet, back.inner_offset, back.inner_length);
   const size_t same_from = tunnel.spec.inner_macs ? 12 : 0;
   const test::Bytes after = test::bytes_of(*packet);
   require(after.size() == before.size() &&

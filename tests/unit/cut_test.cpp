@@ -150,7 +150,7 @@ TEST_F(CutTest, InFrontOfATunnelAndAllPiecesOnOnePath) {
     const net::TunnelRead read =
         net::read_tunnel(*packet, net::kEtherTypeIpv4, 14, net::kVxlanPort, net::Encapsulation::Vxlan);
     ASSERT_EQ(read.verdict, net::TunnelVerdict::Tunnel);
-    decapsulate(*packet, read.packet);
+    decapsulate(*packet, read.packet.inner_offset, read.packet.inner_length);
     inner.push_back(bytes_of(*packet));
   }
   const Bytes sent = whole.bytes();

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "switch/net/plain_tunnel.h"
+#include "tests/support/same_tunnel.h"
 #include "tests/unit/packet_builder.h"
 
 namespace podswitch::test {

@@ -155,6 +155,26 @@ TEST_F(UnderlayTest, ASilentNextHopIsASilentHost) {
   EXPECT_EQ(link_hosts_.peek(kFid, kNeighbour), MacAddress{});
 }
 
+TEST_F(UnderlayTest, TellsTheLinkWhenItsFramesTakeAnotherWay) {
+  Underlay::Uplink dual = uplink();
+  dual.v6 = test::ip6("2001:db8::1");
+  underlay_.set(dual, {}, 1);
+  sent();
+  underlay_.follow_way(2, 1);
+  const auto told = sent();
+  ASSERT_EQ(told.size(), 2u);
+  EXPECT_EQ(told[0], request(test::kBroadcastMac, "192.0.2.1"));
+  EXPECT_EQ(told[1], test::text_of(test::Packet()
+                                       .eth(kOwn, "33:33:00:00:00:01")
+                                       .ipv6("2001:db8::1", "ff02::1", {.hop_limit = 255})
+                                       .advertisement("2001:db8::1", 0x20000000)
+                                       .nd_option(2, kOwn)
+                                       .bytes()));
+  underlay_.follow_way(2, 1);
+  underlay_.follow_way(3, 7);  // another port
+  EXPECT_TRUE(sent().empty());
+}
+
 TEST_F(UnderlayTest, FollowsANewMacAndKeepsItOverAChange) {
   underlay_.heard(kNeighbour, mac("02:00:00:00:00:09"), 2);
   EXPECT_TRUE(underlay_.heard(kNeighbour, mac("02:00:00:00:00:09"), 3).empty());

@@ -92,7 +92,7 @@ void decapsulate_all(benchmark::State& state, Outer outer) {
           const auto read =
               net::read_tunnel(*mbuf, ether_type, 14, net::kVxlanPort, net::Encapsulation::Vxlan);
           if (read.verdict == net::TunnelVerdict::Tunnel)
-            decapsulate(*mbuf, read.packet);
+            decapsulate(*mbuf, read.packet.inner_offset, read.packet.inner_length);
           else
             ++refused;
         }

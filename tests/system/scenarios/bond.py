@@ -25,6 +25,12 @@ for n in range(3000):
 """
 
 
+def is_gratuitous_arp(frame):
+    """Of ours, about our own address."""
+    ours = bytes.fromhex(OUR_MAC.replace(":", ""))
+    return frame[6:14] == ours + b"\x08\x06" and frame[28:32] == frame[38:42]
+
+
 class Bonded:
     """A switch whose uplink is a bond. `node` has the bond's other end, and pods behind the kernel's VXLAN; the daemon runs
     in `near`, which for taps is the same."""
@@ -125,7 +131,10 @@ def active_backup(world):
     bonded.node.exec("python3", "-c", BROADCASTS)
     eventually("the standby member takes frames", lambda: bonded.frames_to("up1") >= taken + 3000)
 
+    heard = traffic.Wire(bonded.node, "far")
     seconds = bonded.outage(set_link(bonded.node, "up0", "down"), "no link", "active")
+    expect(any(is_gratuitous_arp(frame) for frame in heard.received(1.5)), "nobody was told of the other way")
+    heard.close()
     world.note(f"up0 fails: {seconds * 1e3:.0f} ms of silence, TCP {bonded.talk():.2f} Gbit/s over up1")
     bonded.wait_for_log(f"warning port uplink: member {TAPS[0]} has lost its link")
     expect(bonded.show()["hint"] == f"member {TAPS[0]}: no link", lambda: bonded.show())
@@ -162,7 +171,10 @@ def interfaces_in_active_backup(world):
     bonded.attach().to_a_bridge()
     bonded.wait_until("active", "standby")
     bonded.talk()
+    heard = traffic.Wire(bonded.node, "far")
     seconds = bonded.outage(set_link(bonded.node, "up0", "down"), "no link", "active")
+    expect(any(is_gratuitous_arp(frame) for frame in heard.received(1.5)), "nobody was told of the other way")
+    heard.close()
     world.note(f"up0 fails: {seconds * 1e3:.0f} ms of silence, TCP {bonded.talk():.2f} Gbit/s over up1")
     set_link(bonded.node, "up0", "up")()
     bonded.wait_until("standby", "active")
@@ -199,7 +211,10 @@ def lacp_with_openvswitch(world):
     world.note(f"32 flows: {sent} frames")
     expect(min(sent.values()) * 8 > sum(sent.values()), sent)
 
+    heard = traffic.Wire(bonded.node, "far")
     seconds = bonded.outage(set_link(bonded.node, "up0", "down"), "no link", "active")
+    expect(any(is_gratuitous_arp(frame) for frame in heard.received(1.5)), "nobody was told of the other way")
+    heard.close()
     world.note(f"up0 fails: {seconds * 1e3:.0f} ms of silence, TCP {bonded.talk():.2f} Gbit/s over up1")
     seconds = bonded.outage(set_link(bonded.node, "up0", "up"), "active", "active")
     world.note(f"it returns: {seconds * 1e3:.0f} ms")
