@@ -26,6 +26,7 @@ struct Config {
   SpreadPolicy spread = SpreadPolicy::Auto;
   MemoryOptions memory;
   Gateway gateway;
+  std::vector<Prefix> service_cidrs;  // do not overlap
   OverlayOptions overlay;
   Fdb::Options fdb;
   std::string metrics_listen;  // empty: off

@@ -153,7 +153,7 @@ void Controller::commit(const Caller& caller, Draft& draft, const std::string& w
   log::info("uid {} pid {}: {}; revision {}", caller.uid, caller.pid, what, revision_);
 }
 
-// The host's way to all pods is the host port, as long as it is in the daemon's own namespace.
+// The host's way to all pods and Services is the host port, as long as it is in the daemon's own namespace.
 void Controller::follow_host_routes() {
   const DesiredState& state = desired_.state;
   const auto host = std::find_if(state.ports.begin(), state.ports.end(), [](const auto& entry) {
@@ -170,6 +170,7 @@ void Controller::follow_host_routes() {
   std::set<Prefix> prefixes;
   for (const auto& [name, node] : state.nodes)
     prefixes.insert(node->pod_cidrs.begin(), node->pod_cidrs.end());
+  prefixes.insert(options_.service_cidrs.begin(), options_.service_cidrs.end());
   std::set<uint8_t> lengths;
   for (const Prefix& prefix : prefixes) lengths.insert(prefix.length);
   for (const auto& [name, port] : state.ports)

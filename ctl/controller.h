@@ -28,6 +28,7 @@ struct ControllerOptions {
   std::string state_directory = {};
   OverlayOptions overlay = {};    // the pods of its network are reached by the host and by other nodes
   Networks static_networks = {};  // of the config file
+  std::vector<Prefix> service_cidrs = {};  // the host's packets to these go to the switch
 };
 
 class Controller final : public RequestHandler {

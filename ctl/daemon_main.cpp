@@ -87,7 +87,7 @@ void run(const Config& config) {
   Engine engine(engine_options(config));
   Controller controller(engine, journal,
                         {config.node_name, config.ports, config.pins, config.gateway, config.state_directory,
-                         config.overlay, config.networks});
+                         config.overlay, config.networks, config.service_cidrs});
   controller.start();
   std::optional<MetricsServer> metrics;
   if (!config.metrics_listen.empty())

@@ -90,6 +90,17 @@ void set_gateway(Config& config, std::string_view text) {
   }
 }
 
+void set_service_cidrs(Config& config, std::string_view text) {
+  config.service_cidrs.clear();
+  for (const std::string_view part : split_list(text)) {
+    const Prefix cidr = parse_prefix(part);
+    if (cidr.length == 0) throw Error("", fmt::format("{} is every address, not those of Services", part));
+    for (const Prefix& other : config.service_cidrs)
+      if (other.overlaps(cidr)) throw Error("", fmt::format("{} overlaps {}", part, other.to_string()));
+    config.service_cidrs.push_back(cidr);
+  }
+}
+
 void set_gateway_mac(Config& config, std::string_view text) {
   config.gateway.mac = text.empty() ? MacAddress{} : parse_mac(text);
   if (!text.empty() && (config.gateway.mac.is_zero() || config.gateway.mac.is_multicast()))
@@ -263,6 +274,13 @@ constexpr std::array kOptions{
            .default_note = "derived from the node's name",
            .help = "The gateway's, and so the switch's own, MAC address.",
            .set = set_gateway_mac},
+    Option{.key = "pods.service-cidrs",
+           .value_name = "CIDRS",
+           .default_text = "",
+           .default_note = "none",
+           .help = "The cluster's Service CIDRs, IPv4 and IPv6, as a comma list. The host's packets to them "
+                   "go to the switch by the host port, as those to pods do; a family needs a gateway.",
+           .set = set_service_cidrs},
     Option{.key = "pods.router-advertisements",
            .value_name = "mtu|default-router|off",
            .default_text = "mtu",

@@ -24,7 +24,7 @@ BEYOND = "198.51.100.1"
 class Node:
     """A node with its NIC, and what it can reach over it. The daemon runs inside."""
 
-    def __init__(self, world, start=True):
+    def __init__(self, world, start=True, **options):
         self.world = world
         self.outside = world.namespace("out")
         self.inside = world.namespace("node")
@@ -37,7 +37,7 @@ class Node:
         for namespace, ifname in ((self.outside, "wire"), (self.inside, "eth0")):
             eventually("link-local address", lambda: "fe80" in namespace.ip("-6", "address", "show", "dev", ifname).stdout)
         self.before = self.routes()
-        self.switch = world.daemon(namespace=self.inside, start=start)
+        self.switch = world.daemon(options=options, namespace=self.inside, start=start)
 
     def uplink(self, *words):
         return self.switch.cli("uplink", *words)
@@ -310,6 +310,29 @@ def tcp_survives_the_daemons_death(world):
     node.expect_switch_has_the_nic()
     world.note(f"kill -9 and restart: TCP was silent for {max(session.silence_ms(start) for session in sessions):.0f} ms")
     node.hears_each_datagram_once()
+
+
+@scenario(takes=6)
+def the_host_reaches_pods_and_services_by_its_port(world):
+    """The daemon makes the kernel's routes, and takes them away with the uplink."""
+    node = Node(world, **{"node.name": "one", "pods.gateway": "10.244.1.254,fd00:244:1::fe",
+                          "pods.service-cidrs": "10.96.0.0/12,fd00:96::/108"})
+    node.attach("--yes")
+    pod = world.tap_pod(node.switch, "pod", ["10.244.1.1/24", "fd00:244:1::1/64"], mtu=1450,
+                        gateways=["10.244.1.254", "fd00:244:1::fe"])
+    node.switch.cli("node", "add", "one", "--vtep", "10.80.0.2", "--pod-cidr", "10.244.1.0/24", "--pod-cidr", "fd00:244:1::/64")
+    eventually("the host reaches the pod", lambda: traffic.reaches(node.inside, "10.244.1.1"))
+    traffic.ping(node.inside, "fd00:244:1::1")
+    for address in ("10.80.0.2", "fd00:80::2"):
+        traffic.ping(pod, address)
+    traffic.tcp(node.inside, pod, "10.244.1.1", seconds=1)
+    for address in ("10.244.1.1", "fd00:244:1::1", "10.96.0.10", "fd00:96::a"):
+        way = node.inside.ip("route", "get", address).stdout
+        expect(f"dev {HOST}" in way, f"{address} is reached by {way}")
+    node.uplink("detach")
+    left = [line for line in node.routes() if "10.244." in line or "10.96." in line or "fd00:244" in line or "fd00:96" in line]
+    expect(not left, f"routes that were left: {left}")
+    node.expect_host_has_the_nic()
 
 
 @scenario(takes=8)

@@ -191,6 +191,11 @@ TEST(Config, BadValuesSayWhatWouldBeRight) {
   EXPECT_EQ(message("--pods.gateway", "224.0.0.1"), "224.0.0.1 is not a unicast address");
   EXPECT_EQ(message("--pods.gateway", "::"), ":: is not a unicast address");
   EXPECT_EQ(message("--pods.gateway", "fd00::1,fd00:0::1"), "fd00::1 is given twice");
+  EXPECT_EQ(message("--pods.service-cidrs", "10.96.0.1/12"),
+            "'10.96.0.1/12' has bits set behind the prefix: the network is 10.96.0.0/12");
+  EXPECT_EQ(message("--pods.service-cidrs", "10.96.0.0/12,10.97.0.0/16"),
+            "10.97.0.0/16 overlaps 10.96.0.0/12");
+  EXPECT_EQ(message("--pods.service-cidrs", "::/0"), "::/0 is every address, not those of Services");
   EXPECT_EQ(message("--pods.gateway-mac", "02:00"), "'02:00' is not a MAC address such as 02:00:00:00:00:01");
   EXPECT_EQ(message("--pods.gateway-mac", "01:00:5e:00:00:01"),
             "01:00:5e:00:00:01 is zero or a group address");
