@@ -70,6 +70,9 @@ class Capture:
             seen[stack] += 1
             bad = [protocol for protocol in _CHECKED
                    if {_BAD, _ILLEGAL} & set(frame[f"{protocol}.checksum.status"])]
+            # An ICMP error quotes what its sender held, and that may have been about to get its checksum.
+            if ":icmp:ip:" in stack or ":icmpv6:ipv6:" in stack:
+                bad = [protocol for protocol in bad if protocol not in ("tcp", "udp")]
             if bad == ["tcp"] and any(_OTHER_ZERO in message for message in frame["_ws.expert.message"]):
                 bad = []
             if bad or frame["_ws.malformed"] or frame["_ws.short"]:
