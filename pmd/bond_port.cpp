@@ -15,6 +15,7 @@
 #include "pmd/bond_watch.h"
 #include "pmd/error.h"
 #include "pmd/eth_device.h"
+#include "pmd/eth_errors.h"
 #include "pmd/port.h"
 #include "pmd/spin_lock.h"
 #include "switch/burst.h"
@@ -70,7 +71,7 @@ class BondPort final : public Port {
 
   void maintain() noexcept override {
     try {
-      if (device_) return sample_errors();
+      if (device_) return errors_.sample(device_->id(), true, rx_errors_, tx_errors_);
       if (const std::string missing = missing_member(); !missing.empty()) {
         retry_in_seconds_ = 0;
         return set_down(missing);
@@ -121,7 +122,7 @@ class BondPort final : public Port {
     device_ = std::make_unique<EthDevice>(spec(), host_.pool(), flows_);
     caps_ = device_->tx_caps();
     if (device_->start() != 0) throw Error("members", "DPDK cannot start the bond: the log says more");
-    reported_rx_ = reported_tx_ = 0;
+    errors_.reset();
     member_ids_ = device_->bond()->member_ids();
     published_.store(device_->id(), std::memory_order_release);
     auto watch = std::make_unique<BondWatch>(*device_->bond(), spec().name,
@@ -160,16 +161,6 @@ class BondPort final : public Port {
     set_down(reason);
   }
 
-  void sample_errors() {
-    rte_eth_stats stats{};
-    if (rte_eth_stats_get(device_->id(), &stats) != 0) return;
-    const uint64_t rx = stats.ierrors + stats.imissed + stats.rx_nombuf, tx = stats.oerrors;
-    rx_errors_.fetch_add(rx - std::min(rx, reported_rx_), std::memory_order_relaxed);
-    tx_errors_.fetch_add(tx - std::min(tx, reported_tx_), std::memory_order_relaxed);
-    reported_rx_ = rx;
-    reported_tx_ = tx;
-  }
-
   const bool is_lacp_;
   std::atomic<int> published_{kNoDevice};  // the device's number, for workers
   std::atomic<TxCaps> caps_{TxCaps{}};
@@ -186,7 +177,7 @@ class BondPort final : public Port {
   FlowOffload flows_;  // members have theirs; nothing is asked of them
   std::unique_ptr<EthDevice> device_;
   unsigned retry_in_seconds_ = 0;
-  uint64_t reported_rx_ = 0, reported_tx_ = 0;
+  EthErrors errors_;
 
   mutable std::mutex watch_mutex_;
   std::unique_ptr<BondWatch> watch_;  // gone before device_

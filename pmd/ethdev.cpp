@@ -18,6 +18,7 @@
 #include "pmd/af_xdp_pool.h"
 #include "pmd/error.h"
 #include "pmd/eth_device.h"
+#include "pmd/eth_errors.h"
 #include "pmd/eth_transmit.h"
 #include "pmd/port.h"
 #include "pmd/socket_path.h"
@@ -148,7 +149,7 @@ class EthdevPort final : public Port {
       if_index_ = if_nametoindex(spec().ifname.c_str());
       interface_flags(spec().ifname, static_cast<short>(IFF_UP));
     }
-    reported_rx_ = reported_tx_ = 0;
+    errors_.reset();
     start();
     if (device_->is_started()) check_link();
   }
@@ -244,15 +245,8 @@ class EthdevPort final : public Port {
   }
 
   void sample_errors() {
-    rte_eth_stats stats{};
-    if (rte_eth_stats_get(device_->id(), &stats) != 0) return;
-    const uint64_t rx = stats.ierrors + stats.imissed + stats.rx_nombuf;
     // AF_XDP's driver counts there what it did not take, which the switch drops and counts itself.
-    const uint64_t tx = spec().kind == PortKind::AfXdp ? 0 : stats.oerrors;
-    rx_errors_.fetch_add(rx - std::min(rx, reported_rx_), std::memory_order_relaxed);
-    tx_errors_.fetch_add(tx - std::min(tx, reported_tx_), std::memory_order_relaxed);
-    reported_rx_ = rx;
-    reported_tx_ = tx;
+    errors_.sample(device_->id(), spec().kind != PortKind::AfXdp, rx_errors_, tx_errors_);
   }
 
   std::atomic<int> published_{kNoDevice};  // the device's number, for workers
@@ -273,7 +267,7 @@ class EthdevPort final : public Port {
   unsigned start_in_seconds_ = 0;
   ino_t last_inode_ = 0;
   unsigned seconds_without_link_ = 0;
-  uint64_t reported_rx_ = 0, reported_tx_ = 0;
+  EthErrors errors_;
 };
 
 }  // namespace
