@@ -17,6 +17,7 @@
 #include "pmd/port.h"
 #include "pmd/port_spec.h"
 #include "pmd/routing.h"
+#include "pmd/services.h"
 #include "pmd/static_route.h"
 #include "switch/drop_reason.h"
 #include "switch/fdb.h"
@@ -74,6 +75,7 @@ struct DesiredState {
   StaticRoutes routes;
   Networks networks;
   RemoteEntries remote_entries;  // of `networks`
+  Services services;
 };
 
 struct PortFigures {

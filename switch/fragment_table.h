@@ -14,7 +14,7 @@
 #include <memory>
 #include <optional>
 
-#include "switch/keyed_hash.h"
+#include "switch/net/keyed_hash.h"
 #include "switch/net/address.h"
 #include "switch/net/l3.h"
 

@@ -10,7 +10,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include "switch/keyed_hash.h"
+#include "switch/net/keyed_hash.h"
 #include "switch/net/address.h"
 
 namespace podswitch {

@@ -16,7 +16,7 @@
 #include <optional>
 
 #include "switch/ids.h"
-#include "switch/keyed_hash.h"
+#include "switch/net/keyed_hash.h"
 #include "switch/net/address.h"
 
 namespace podswitch {

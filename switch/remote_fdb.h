@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "switch/ids.h"
-#include "switch/keyed_hash.h"
+#include "switch/net/keyed_hash.h"
 #include "switch/next_hop.h"
 
 namespace podswitch {

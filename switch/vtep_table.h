@@ -14,7 +14,7 @@
 #include <span>
 #include <vector>
 
-#include "switch/keyed_hash.h"
+#include "switch/net/keyed_hash.h"
 #include "switch/net/address.h"
 #include "switch/next_hop.h"
 
