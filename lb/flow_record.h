@@ -36,7 +36,7 @@ static_assert(sizeof(FlowAddresses) == 64);
 
 namespace flow {
 
-inline constexpr uint32_t kTranslated = 1u << 9;  // in the low half of kind
+inline constexpr uint32_t kTranslated = 1u << 9;         // in the low half of kind
 inline constexpr uint64_t kPending = uint64_t{1} << 40;  // in activity: not in the index with both tuples yet
 inline constexpr uint32_t kScopeMask = 0xffff'01ff;
 // What is added to the one's complement sums when an original packet is translated; a reply's is the

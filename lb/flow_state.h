@@ -85,7 +85,8 @@ bool begins_connection(uint8_t protocol, FlowEvent event) noexcept;
 FlowState next_state(FlowState state, FlowDirection direction, FlowEvent event) noexcept;
 // Whether a packet of these TCP flags never changes the state: most of what there is.
 inline bool is_steady(FlowState state, FlowDirection direction, uint8_t tcp_flags) noexcept {
-  if (state == FlowState::TcpEstablished) return (tcp_flags & (net::kTcpFin | net::kTcpSyn | net::kTcpRst)) == 0;
+  if (state == FlowState::TcpEstablished)
+    return (tcp_flags & (net::kTcpFin | net::kTcpSyn | net::kTcpRst)) == 0;
   return state == FlowState::UdpReplied ||
          (state == FlowState::UdpUnreplied && direction == FlowDirection::Original);
 }

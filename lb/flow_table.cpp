@@ -349,8 +349,8 @@ size_t FlowTable::adopt(uint32_t shift, uint16_t network) noexcept {
     const uint64_t activity = record.activity.load(std::memory_order_relaxed);
     bool is_good = is_sound(slot, network);
     if (is_good) {
-      const NewFlow flow{tuple(slot, FlowDirection::Original), tuple(slot, FlowDirection::Reply),
-                         record.service.load(std::memory_order_relaxed), flow::state_of(activity)};
+      const NewFlow flow{tuple(slot, FlowDirection::Original), tuple(slot, FlowDirection::Reply), kNoService,
+                         flow::state_of(activity)};
       write(slot, flow, flow::last_seen(activity) + shift);
       is_good = link(flow.reply, slot).link == Link::Done;
       if (is_good && link(flow.original, slot).link != Link::Done) {

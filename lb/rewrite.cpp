@@ -34,9 +34,9 @@ void write_ports(Header& header, uint32_t ports) noexcept {
 bool rewrite_tcp(rte_mbuf& packet, const net::L3& l3, const Rewrite& change) noexcept {
   auto* tcp = net::header_at<net::TcpHeader>(packet, l3.l4_offset);
   if (tcp == nullptr || l3.l4_length() < sizeof *tcp) return false;
-  tcp->checksum = be16_t::from_raw(is_partial(packet)
-                                       ? net::add_sums(tcp->checksum.raw(), change.address_delta)
-                                       : adjusted(tcp->checksum.raw(), change.full_delta));
+  tcp->checksum =
+      be16_t::from_raw(is_partial(packet) ? net::add_sums(tcp->checksum.raw(), change.address_delta)
+                                          : adjusted(tcp->checksum.raw(), change.full_delta));
   write_ports(*tcp, change.to.ports);
   return true;
 }
@@ -44,9 +44,9 @@ bool rewrite_tcp(rte_mbuf& packet, const net::L3& l3, const Rewrite& change) noe
 bool rewrite_udp(rte_mbuf& packet, const net::L3& l3, const Rewrite& change) noexcept {
   auto* udp = net::header_at<net::UdpHeader>(packet, l3.l4_offset);
   if (udp == nullptr || l3.l4_length() < sizeof *udp) return false;
-  udp->checksum = be16_t::from_raw(is_partial(packet)
-                                       ? net::add_sums(udp->checksum.raw(), change.address_delta)
-                                       : adjusted_udp(udp->checksum.raw(), change.full_delta));
+  udp->checksum =
+      be16_t::from_raw(is_partial(packet) ? net::add_sums(udp->checksum.raw(), change.address_delta)
+                                          : adjusted_udp(udp->checksum.raw(), change.full_delta));
   write_ports(*udp, change.to.ports);
   return true;
 }

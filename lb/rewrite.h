@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Puts other addresses and ports into a packet and keeps its checksums as right, or as wrong, as they were
-// (RFC 1624): those of IPv4, TCP, UDP, and SCTP's CRC32c. A partial checksum holds the pseudo header's sum alone
-// and gets the addresses' share; a UDP checksum of 0 stays. Called by the worker that owns the packet.
+// (RFC 1624): those of IPv4, TCP, UDP, and SCTP's CRC32c. A partial checksum holds the pseudo header's sum
+// alone and gets the addresses' share; a UDP checksum of 0 stays. Called by the worker that owns the packet.
 #pragma once
 
 #include <rte_mbuf.h>
@@ -34,8 +34,8 @@ constexpr uint16_t adjusted_udp(uint16_t checksum, net::Sum delta) noexcept {
   return next == 0 ? 0xffff : next;
 }
 
-// `l3`: what is at `l3_offset`. A later fragment has addresses only. False: the first segment does not hold the
-// layer 4 header, or it is SCTP in fragments, whose CRC cannot be kept; then nothing has changed.
+// `l3`: what is at `l3_offset`. A later fragment has addresses only. False: the first segment does not hold
+// the layer 4 header, or it is SCTP in fragments, whose CRC cannot be kept; then nothing has changed.
 [[nodiscard]] bool rewrite(rte_mbuf& packet, uint16_t l3_offset, const net::L3& l3, bool is_v6,
                            const Rewrite& change) noexcept;
 

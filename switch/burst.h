@@ -25,6 +25,7 @@ enum class Verdict : uint8_t {
   Forward,   // to meta.out_port
   Flood,     // to every other member of meta.fid
   Fragment,  // larger than its next hop takes: cut as the burst's cuts say
+  Held,      // not the burst's any more
   Drop,      // because of meta.reason
 };
 

@@ -161,6 +161,7 @@ struct Snapshot {
   std::vector<FidView> fids;      // by Fid
   AddressTable addresses;
   const NextHopTable* next_hops = nullptr;  // what routes name; outlives the snapshot
+  uint32_t routes_version = 1;              // another one: flows look for their next hops anew; never 0
   std::optional<IpAddress> icmp_source_v4;  // of errors about packets that are routed
   std::optional<IpAddress> icmp_source_v6;
   uint16_t router_lifetime_seconds = 0;  // in router advertisements

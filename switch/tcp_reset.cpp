@@ -22,8 +22,7 @@ struct Numbers {
 // To a segment without ACK the reset acknowledges all that it holds; SYN and FIN count as a byte each.
 Numbers numbers_for(const net::TcpHeader& tcp, uint32_t payload) noexcept {
   if ((tcp.flags & net::kTcpAck) != 0) return {tcp.acknowledgement, be32_t{}, net::kTcpRst};
-  const uint32_t length =
-      payload + ((tcp.flags & net::kTcpSyn) != 0) + ((tcp.flags & net::kTcpFin) != 0);
+  const uint32_t length = payload + ((tcp.flags & net::kTcpSyn) != 0) + ((tcp.flags & net::kTcpFin) != 0);
   return {be32_t{}, be32_t(tcp.sequence.host() + length), net::kTcpRst | net::kTcpAck};
 }
 

@@ -21,8 +21,8 @@ const T* header_at(const rte_mbuf& packet, uint32_t offset) noexcept {
   return header_at<T>(const_cast<rte_mbuf&>(packet), offset);
 }
 
-// All of the chain: who makes another packet of it trims or frees the mbufs behind the first, so that they must
-// be ours as well.
+// All of the chain: who makes another packet of it trims or frees the mbufs behind the first, so that they
+// must be ours as well.
 inline bool is_shared(const rte_mbuf& packet) noexcept {
   for (const rte_mbuf* segment = &packet; segment != nullptr; segment = segment->next)
     if (rte_mbuf_refcnt_read(segment) != 1) return true;

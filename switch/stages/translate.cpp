@@ -54,7 +54,8 @@ uint8_t important_chunk(const rte_mbuf& packet, uint32_t offset, uint32_t end) n
 }
 
 template <typename Header>
-void rewrite_plain_l4(Header& header, bool is_partial, net::Sum addresses, net::Sum full, uint32_t ports) noexcept {
+void rewrite_plain_l4(Header& header, bool is_partial, net::Sum addresses, net::Sum full,
+                      uint32_t ports) noexcept {
   const uint16_t checksum = header.checksum.raw();
   uint16_t next = is_partial ? net::add_sums(checksum, addresses) : adjusted(checksum, full);
   if constexpr (std::is_same_v<Header, net::UdpHeader>)
@@ -92,9 +93,10 @@ FlowEvent read_event(const rte_mbuf& packet, const net::L3& l3) noexcept {
   return event;
 }
 
-Translator::Path Translator::look_at(const rte_mbuf& packet, const PacketMeta& meta, Look& look) const noexcept {
-  const bool is_open = meta.verdict == Verdict::Route ||
-                       (meta.verdict == Verdict::Undecided && !is_group(meta.destination));
+Translator::Path Translator::look_at(const rte_mbuf& packet, const PacketMeta& meta,
+                                     Look& look) const noexcept {
+  const bool is_open =
+      meta.verdict == Verdict::Route || (meta.verdict == Verdict::Undecided && !is_group(meta.destination));
   if (!is_open || snapshot_.fids[meta.fid].services == nullptr) return Path::None;
   if (meta.ether_type != net::kEtherTypeIpv4)
     return meta.ether_type == net::kEtherTypeIpv6 ? Path::Full : Path::None;
@@ -134,7 +136,8 @@ void Translator::run() noexcept {
 }
 
 // False: this needs a closer look.
-bool Translator::translate_plain(rte_mbuf& packet, PacketMeta& meta, uint16_t index, const Look& look) noexcept {
+bool Translator::translate_plain(rte_mbuf& packet, PacketMeta& meta, uint16_t index,
+                                 const Look& look) noexcept {
   const FlowTable::Found found = flows_.find_v4(look.hash, look.addresses, look.ports, look.scope);
   auto& ip = *rte_pktmbuf_mtod_offset(&packet, net::Ipv4Header*, meta.l3_offset);
   if (!found) {
@@ -147,8 +150,8 @@ bool Translator::translate_plain(rte_mbuf& packet, PacketMeta& meta, uint16_t in
   const uint64_t kind = record.kind.load(std::memory_order_relaxed);
   const uint64_t addresses =
       rotated((is_reply ? record.original : record.reply).load(std::memory_order_relaxed));
-  const auto ports = rotated(
-      static_cast<uint32_t>(record.ports.load(std::memory_order_relaxed) >> (is_reply ? 0 : 32)));
+  const auto ports =
+      rotated(static_cast<uint32_t>(record.ports.load(std::memory_order_relaxed) >> (is_reply ? 0 : 32)));
   const uint64_t hop = record.hops[is_reply ? 1 : 0].load(std::memory_order_relaxed);
   const ServiceId service = record.service.load(std::memory_order_relaxed);
   if (!flows_.is_same(found)) return false;
@@ -163,13 +166,15 @@ bool Translator::translate_plain(rte_mbuf& packet, PacketMeta& meta, uint16_t in
     const net::Sum address_delta =
         is_reply ? net::complement(flow::address_delta(kind)) : flow::address_delta(kind);
     const net::Sum full_delta = is_reply ? net::complement(flow::full_delta(kind)) : flow::full_delta(kind);
-    std::memcpy(&ip.source, &addresses, sizeof addresses);
+    std::memcpy(static_cast<void*>(&ip.source), &addresses, sizeof addresses);
     ip.checksum = be16_t::from_raw(adjusted(ip.checksum.raw(), address_delta));
     const bool is_partial = has_open_request(packet);
     if (is_tcp)
-      rewrite_plain_l4(*reinterpret_cast<net::TcpHeader*>(&ip + 1), is_partial, address_delta, full_delta, ports);
+      rewrite_plain_l4(*reinterpret_cast<net::TcpHeader*>(&ip + 1), is_partial, address_delta, full_delta,
+                       ports);
     else
-      rewrite_plain_l4(*reinterpret_cast<net::UdpHeader*>(&ip + 1), is_partial, address_delta, full_delta, ports);
+      rewrite_plain_l4(*reinterpret_cast<net::UdpHeader*>(&ip + 1), is_partial, address_delta, full_delta,
+                       ports);
     burst_.translated |= 1u << index;
   }
   if (meta.verdict == Verdict::Route) find_hop(meta, found, hop, index, IpAddress(ip.destination));
@@ -195,8 +200,8 @@ void Translator::find_hop(PacketMeta& meta, const FlowTable::Found& found, uint6
 bool Translator::keep_alive(const FlowTable::Found& found, uint64_t activity, uint8_t protocol,
                             FlowEvent event) noexcept {
   const FlowState state = flow::state_of(activity);
-  const bool begins_anew = is_over(state) && found.direction == FlowDirection::Original &&
-                           begins_connection(protocol, event);
+  const bool begins_anew =
+      is_over(state) && found.direction == FlowDirection::Original && begins_connection(protocol, event);
   if (begins_anew || flows_.is_expired(activity, now_)) {
     flows_.remove(found.slot, found.sequence, local_.flow_worker.slots);
     return false;
@@ -223,7 +228,8 @@ void Translator::follow(rte_mbuf& packet, PacketMeta& meta, const net::L3& l3, c
   if (!follow_flow(packet, meta, l3, key)) begin(packet, meta, l3, key);
 }
 
-bool Translator::follow_flow(rte_mbuf& packet, PacketMeta& meta, const net::L3& l3, const FlowKey& key) noexcept {
+bool Translator::follow_flow(rte_mbuf& packet, PacketMeta& meta, const net::L3& l3,
+                             const FlowKey& key) noexcept {
   const FlowTable::Found found = flows_.find(flows_.hash(key), key);
   if (!found) return false;
   const uint64_t activity = flows_.record(found.slot).activity.load(std::memory_order_relaxed);
@@ -237,21 +243,20 @@ void Translator::apply(rte_mbuf& packet, PacketMeta& meta, const net::L3& l3, co
                        const FlowTable::Found& found) noexcept {
   const FlowRecord& record = flows_.record(found.slot);
   const Rewrite change = make_rewrite(from, flows_.translated(found));
-  const uint64_t hop =
-      record.hops[static_cast<size_t>(found.direction)].load(std::memory_order_relaxed);
+  const uint64_t hop = record.hops[static_cast<size_t>(found.direction)].load(std::memory_order_relaxed);
   const ServiceId service = record.service.load(std::memory_order_relaxed);
   // It went while we looked: as good as a table without room.
   if (!flows_.is_same(found)) return meta.drop(DropReason::FlowTableFull);
   if (service != kNoService) local_.service_counters->add(service, packet.pkt_len);
   if (change.to != from) {
-    if (!rewrite(packet, meta.l3_offset, l3, from.is_v6(), change)) return meta.drop(DropReason::FlowUntranslatable);
+    if (!rewrite(packet, meta.l3_offset, l3, from.is_v6(), change))
+      return meta.drop(DropReason::FlowUntranslatable);
     burst_.translated |= 1u << index_of(meta);
   }
   if (meta.verdict == Verdict::Route) find_hop(meta, found, hop, index_of(meta), change.to.destination());
 }
 
 void translate(Burst& burst, const Snapshot& snapshot, Local& local) noexcept {
-  if (!snapshot.has_services) return;
   Translator(burst, snapshot, local).run();
 }
 

@@ -79,6 +79,7 @@ class Translator {
   void track(rte_mbuf& packet, PacketMeta& meta, const net::L3& l3, const FlowKey& key) noexcept;
   FlowTable::Outcome insert(rte_mbuf& packet, PacketMeta& meta, const net::L3& l3,
                             const NewFlow& flow) noexcept;
+  void refuse_other(rte_mbuf& packet, PacketMeta& meta, const net::L3& l3) noexcept;
   void refuse(rte_mbuf& packet, PacketMeta& meta, const net::L3& l3, DropReason reason) noexcept;
 
   // translate_fragment.cpp
@@ -86,7 +87,6 @@ class Translator {
 
   // translate_icmp.cpp
   void translate_icmp(rte_mbuf& packet, PacketMeta& meta, const net::L3& l3) noexcept;
-  struct Quoted;
   bool find_quoted(const PacketMeta& meta, const FlowKey& quoted, FlowKey& original) noexcept;
 
   Burst& burst_;

@@ -25,7 +25,8 @@ void Translator::begin(rte_mbuf& packet, PacketMeta& meta, const net::L3& l3, co
     if (hit.is_vip) return refuse(packet, meta, l3, DropReason::ServicePort);
   }
   // Replies of a connection that was not seen here come by as well. Flows are followed where the client is.
-  if (!from_underlay_ && services(meta).endpoints().may_contain(destination, key.protocol(), key.destination_port()))
+  if (!from_underlay_ &&
+      services(meta).endpoints().may_contain(destination, key.protocol(), key.destination_port()))
     track(packet, meta, l3, key);
 }
 
@@ -44,11 +45,11 @@ void Translator::go_to_service(rte_mbuf& packet, PacketMeta& meta, const net::L3
     if (!own) return meta.drop(DropReason::FlowUntranslatable);
     client = *own;
   }
-  const NewFlow flow{
-      .original = key,
-      .reply = FlowKey::of(backend.ip, backend.port, client, key.source_port(), key.protocol(), key.network()),
-      .service = service.id,
-      .state = first_state(key.protocol(), event, false)};
+  const NewFlow flow{.original = key,
+                     .reply = FlowKey::of(backend.ip, backend.port, client, key.source_port(), key.protocol(),
+                                          key.network()),
+                     .service = service.id,
+                     .state = first_state(key.protocol(), event, false)};
   const FlowTable::Outcome outcome = insert(packet, meta, l3, flow);
   if (outcome == FlowTable::Outcome::Full) meta.drop(DropReason::FlowTableFull);
   if (outcome == FlowTable::Outcome::NoPort) meta.drop(DropReason::FlowNoPort);
@@ -111,7 +112,9 @@ void Translator::refuse(rte_mbuf& packet, PacketMeta& meta, const net::L3& l3, D
     is_answered = make_tcp_reset(packet, meta.l3_offset, l3);
   } else {
     const bool is_v6 = meta.ether_type == net::kEtherTypeIpv6;
-    const auto ends = [&](const auto& ip) { return std::pair(IpAddress(ip.source), IpAddress(ip.destination)); };
+    const auto ends = [&](const auto& ip) {
+      return std::pair(IpAddress(ip.source), IpAddress(ip.destination));
+    };
     const auto [source, destination] =
         is_v6 ? ends(*rte_pktmbuf_mtod_offset(&packet, const net::Ipv6Header*, meta.l3_offset))
               : ends(*rte_pktmbuf_mtod_offset(&packet, const net::Ipv4Header*, meta.l3_offset));
