@@ -219,6 +219,12 @@ Routing Engine::Impl::plan_routes(const PortSlots& slots) {
   housekeeping_.run([&] { replaced = underlay_.set(plan.uplink, plan.hops, clock_seconds_); });
   if (!replaced.empty()) publisher_.synchronize();
   plan.routing.next_hops = &next_hops_;
+  // Flows look for their next hops anew. A number is only given to another next hop when a route changes.
+  if (plan.routing.tables != route_tables_) {
+    route_tables_ = plan.routing.tables;
+    if (++routes_version_ == 0) ++routes_version_;
+  }
+  plan.routing.version = routes_version_;
   return std::move(plan.routing);
 }
 

@@ -108,6 +108,8 @@ class Engine::Impl final : public PortHost {
   // Written by the configuration thread under the lock, read by listings under it.
   mutable std::mutex mutex_;
   RoutePlanner planner_;
+  std::map<std::string, std::shared_ptr<const Lpm>> route_tables_;  // of the last plan
+  uint32_t routes_version_ = 1;
   FidMap fids_;
   PortSlots slots_;
   Stretch stretch_;
