@@ -118,6 +118,8 @@ std::vector<Command> own_commands() {
                    {"Ports up", "ports_up"},
                    {"Nodes", "nodes"},
                    {"Left out", "left_out"},
+                   {"Services", "services"},
+                   {"Service clashes", "service_clashes"},
                    {"Workers", "workers"},
                    {"Workers make progress", "workers_make_progress"},
                    {"Pod MTU", "pod_mtu"},
@@ -447,6 +449,7 @@ void insert_before(std::string_view noun, const std::vector<Command>& more, std:
 std::vector<Command> make_commands() {
   std::vector<Command> rows = own_commands();
   insert_before("apply", route_commands(), rows);
+  insert_before("apply", service_commands(), rows);
   insert_before("apply", network_commands(), rows);
   insert_before("fdb", remote_commands(), rows);
   insert_before("drops", uplink_commands(), rows);
