@@ -121,6 +121,8 @@ std::vector<Command> own_commands() {
                    {"Ports up", "ports_up"},
                    {"Nodes", "nodes"},
                    {"Left out", "left_out"},
+                   {"Services", "services"},
+                   {"Service clashes", "service_clashes"},
                    {"Workers", "workers"},
                    {"Workers make progress", "workers_make_progress"},
                    {"Pod MTU", "pod_mtu"},
@@ -451,6 +453,7 @@ void insert_before(std::string_view noun, const std::vector<Command>& more, std:
 std::vector<Command> make_commands() {
   std::vector<Command> rows = own_commands();
   insert_before("apply", route_commands(), rows);
+  insert_before("apply", service_commands(), rows);
   insert_before("apply", network_commands(), rows);
   insert_before("delete", get_object_commands(), rows);
   insert_before("fdb", delete_object_commands(), rows);

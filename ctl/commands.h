@@ -43,6 +43,9 @@ class Commands {
   virtual Answer route_add(const Call& call) = 0;
   virtual Answer route_del(const Call& call) = 0;
   virtual Answer route_list(const Call& call) = 0;
+  virtual Answer service_list(const Call& call) = 0;
+  virtual Answer service_show(const Call& call) = 0;
+  virtual Answer service_where(const Call& call) = 0;
   virtual Answer fdb_add(const Call& call) = 0;
   virtual Answer fdb_del(const Call& call) = 0;
   virtual Answer fdb_list(const Call& call) = 0;
@@ -102,6 +105,7 @@ struct Command {
 
 std::span<const Command> commands();
 std::vector<Command> route_commands();
+std::vector<Command> service_commands();
 std::vector<Command> network_commands();  // those of its rows about networks stretched over nodes
 std::vector<Command> remote_commands();   // and about MAC addresses behind VTEPs
 std::vector<Command> get_object_commands();

@@ -56,6 +56,7 @@ std::vector<std::unique_ptr<Worker>> make_workers(const EngineOptions& options, 
 struct Engine::Impl::Prepared final : Engine::Change {
   DesiredState state;
   PortSlots slots;  // of the next revision: kept ones and new ones
+  std::shared_ptr<const ServicePlanner::Plan> services;
   OpenPolicy policy = OpenPolicy::Strict;
   std::vector<std::shared_ptr<PortSlot>> uncommitted;  // the new ones
 
@@ -133,6 +134,7 @@ std::unique_ptr<Engine::Change> Engine::Impl::prepare(const DesiredState& next, 
   auto prepared = std::make_unique<Prepared>();
   prepared->state = next;
   prepared->policy = policy;
+  prepared->services = service_planner_.prepare(next.services);
   std::set<PortId> taken;
   for (const auto& [name, slot] : slots_) taken.insert(slot->port->id());
   for (const auto& [name, spec] : next.ports) {
@@ -187,6 +189,7 @@ uint64_t Engine::Impl::commit(std::unique_ptr<Engine::Change> change) {
   static_routes_ = prepared.state.routes;
   networks_ = prepared.state.networks;
   remote_entries_ = prepared.state.remote_entries;
+  follow_services(prepared.services);
   if (between.size() != next.size()) publish(prepared.slots, between);
   publish(prepared.slots, next);
   prepared.uncommitted.clear();
@@ -225,6 +228,7 @@ Routing Engine::Impl::plan_routes(const PortSlots& slots) {
     if (++routes_version_ == 0) ++routes_version_;
   }
   plan.routing.version = routes_version_;
+  plan.routing.services = {options_.overlay.network, service_planner_.table()};
   return std::move(plan.routing);
 }
 
@@ -385,6 +389,19 @@ std::vector<OffloadStatus> Engine::offloads() const {
 }
 std::map<std::string, std::vector<NodeWay>> Engine::node_ways() const {
   return impl_->node_ways();
+}
+std::vector<ServiceStatus> Engine::services(const ServiceFilter& filter, size_t limit) const {
+  return impl_->services(filter, limit);
+}
+std::vector<ServicePortStatus> Engine::service_ports(const ObjectName& name) const {
+  return impl_->service_ports(name);
+}
+std::vector<ServiceChoice> Engine::service_choices(const ObjectName& name, const IpAddress& client,
+                                                   uint16_t client_port) const {
+  return impl_->service_choices(name, client, client_port);
+}
+std::vector<ServicePlanner::Clash> Engine::service_clashes(size_t limit) const {
+  return impl_->service_clashes(limit);
 }
 size_t Engine::flush_fdb(const FdbFilter& filter) {
   return impl_->flush_fdb(filter);

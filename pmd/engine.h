@@ -18,6 +18,8 @@
 #include "pmd/port.h"
 #include "pmd/port_spec.h"
 #include "pmd/routing.h"
+#include "pmd/service_planner.h"
+#include "pmd/service_status.h"
 #include "pmd/services.h"
 #include "pmd/static_route.h"
 #include "switch/drop_reason.h"
@@ -168,6 +170,10 @@ struct SwitchStatus {
   size_t remote_fdb_size = 0;
   uint64_t neighbour_answers = 0;  // about pods of other nodes
   uint64_t fdb_moves = 0, learn_queue_full = 0;
+  size_t services = 0;                           // with addresses
+  size_t service_frontends = 0;                  // that packets find
+  size_t service_clashes = 0;                    // frontends that more than one claims
+  uint64_t ladder_steps = 0;                     // of tables of choices that became larger or smaller
   size_t routes = 0;                             // of all networks
   uint64_t route_bytes = 0;                      // of their tables and next hops
   size_t fragments = 0, fragments_capacity = 0;  // datagrams whose ports are known to their fragments
@@ -213,7 +219,14 @@ class Engine {
   std::vector<RouteStatus> routes(const std::string& network, size_t limit) const;
   std::vector<OffloadStatus> offloads() const;                    // of uplinks
   std::map<std::string, std::vector<NodeWay>> node_ways() const;  // by node; configuration thread
-  size_t flush_fdb(const FdbFilter& filter);                      // learned entries only; how many went
+  // Services: configuration thread. In the order of their names.
+  std::vector<ServiceStatus> services(const ServiceFilter& filter, size_t limit) const;
+  std::vector<ServicePortStatus> service_ports(const ObjectName& name) const;
+  // For each frontend of the client's family, which backend a new flow gets.
+  std::vector<ServiceChoice> service_choices(const ObjectName& name, const IpAddress& client,
+                                             uint16_t client_port) const;
+  std::vector<ServicePlanner::Clash> service_clashes(size_t limit) const;
+  size_t flush_fdb(const FdbFilter& filter);  // learned entries only; how many went
 
   // The watchdog's question: did every worker finish a loop within the last two seconds, or sleep?
   bool workers_make_progress() const;

@@ -23,6 +23,7 @@
 #include "pmd/publisher.h"
 #include "pmd/revision.h"
 #include "pmd/router_advertiser.h"
+#include "pmd/service_planner.h"
 #include "pmd/worker.h"
 #include "switch/fragment_table.h"
 
@@ -52,6 +53,11 @@ class Engine::Impl final : public PortHost {
   std::vector<RouteStatus> routes(const std::string& network, size_t limit) const;
   std::vector<OffloadStatus> offloads() const;
   std::map<std::string, std::vector<NodeWay>> node_ways();
+  std::vector<ServiceStatus> services(const ServiceFilter& filter, size_t limit) const;
+  std::vector<ServicePortStatus> service_ports(const ObjectName& name) const;
+  std::vector<ServiceChoice> service_choices(const ObjectName& name, const IpAddress& client,
+                                             uint16_t client_port) const;
+  std::vector<ServicePlanner::Clash> service_clashes(size_t limit) const;
   size_t flush_fdb(const FdbFilter& filter);
   bool workers_make_progress() const { return housekeeping_.workers_make_progress(); }
 
@@ -72,6 +78,10 @@ class Engine::Impl final : public PortHost {
                                     const Routing& routing);
   Routing plan_routes(const PortSlots& slots);
   void publish(const PortSlots& slots, const Assignment& assignment);
+  void follow_services(const std::shared_ptr<const ServicePlanner::Plan>& plan);
+  std::optional<ServiceFigures> figures_of_service(ServiceId id) const;
+  std::vector<ServiceEndpointStatus> service_endpoints(const ServiceEntry& entry,
+                                                       const PlannedPort& port) const;
   void warn_about_mtus(const PortSlots& old_slots, const PodMtus& old);
   void advertise_to(const PortSlots& slots);
   void settle(const PortSlots& old_slots, const PortSlots& next_slots);
@@ -110,6 +120,7 @@ class Engine::Impl final : public PortHost {
   RoutePlanner planner_;
   std::map<std::string, std::shared_ptr<const Lpm>> route_tables_;  // of the last plan
   uint32_t routes_version_ = 1;
+  ServicePlanner service_planner_;
   FidMap fids_;
   PortSlots slots_;
   Stretch stretch_;

@@ -80,6 +80,10 @@ SwitchStatus Engine::Impl::status() const {
     status.route_bytes += table->memory_bytes();
   }
   status.route_bytes += next_hops_.memory_bytes();
+  status.services = service_planner_.size();
+  status.service_frontends = service_planner_.table()->size();
+  status.service_clashes = service_planner_.clash_count();
+  status.ladder_steps = service_planner_.ladder_steps();
   status.fragments = fragments_.count(clock_seconds_);
   status.fragments_capacity = fragments_.capacity();
   for (const auto& worker : workers_) {

@@ -51,6 +51,9 @@ class DaemonCommands final : public Commands {
   Answer route_add(const Call& call) override;
   Answer route_del(const Call& call) override;
   Answer route_list(const Call& call) override;
+  Answer service_list(const Call& call) override;
+  Answer service_show(const Call& call) override;
+  Answer service_where(const Call& call) override;
   Answer fdb_add(const Call& call) override;
   Answer fdb_del(const Call& call) override;
   Answer fdb_list(const Call& call) override;
