@@ -8,6 +8,7 @@
 
 #include "ctl/cli_arguments.h"
 #include "ctl/cli_conntrack.h"
+#include "ctl/cli_get.h"
 #include "ctl/cli_help.h"
 #include "ctl/cli_objects.h"
 #include "ctl/cli_output.h"
@@ -98,6 +99,7 @@ void ask(const CommandLine& line) {
   if (line.local.value("watch", false)) return watch_stats(client, line);
   if (line.command->name() == "conntrack list") return list_connections(client, line);
   if (line.command->name() == "conntrack flush") return flush_connections(client, line);
+  if (line.command->is_in_chunks) return get_in_chunks(client, line);
   if (line.command->noun == "apply") return print_reply(line, send_objects(client, line));
   if (line.local.contains("file"))
     return print_reply(line, add_ports_from_file(client, line.local.at("file").get<std::string>()));

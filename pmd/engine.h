@@ -242,7 +242,8 @@ class Engine {
   std::vector<OffloadStatus> offloads() const;                    // of uplinks
   std::map<std::string, std::vector<NodeWay>> node_ways() const;  // by node; configuration thread
   size_t flush_fdb(const FdbFilter& filter);                      // learned entries only; how many went
-  // At most `limit` of the flows from `from` on. Locks nothing that workers wait for.
+  // At most `limit` of the flows from `from` on. Locks nothing that workers wait for. Configuration thread,
+  // which knows the services' names.
   FlowPage flows(const FlowFilter& filter, FlowSlot from, size_t limit) const;
   FlowFlush flush_flows(const FlowFilter& filter, FlowSlot from);
 
