@@ -137,6 +137,10 @@ std::vector<Command> own_commands() {
                    {"FDB entries", "fdb_size", Format::Count},
                    {"FDB capacity", "fdb_capacity", Format::Count},
                    {"Remote FDB entries", "remote_fdb_size", Format::Count},
+                   {"Connections", "flows", Format::Count},
+                   {"Connections' capacity", "flows_capacity", Format::Count},
+                   {"Connections' memory", "flow_bytes", Format::Bytes},
+                   {"Connections' file", "flow_file"},
                    {"Neighbour answers", "neighbour_answers", Format::Count},
                    {"FDB moves", "fdb_moves", Format::Count},
                    {"Learn queue full", "learn_queue_full", Format::Count}},
@@ -458,6 +462,7 @@ std::vector<Command> make_commands() {
   insert_before("delete", get_object_commands(), rows);
   insert_before("fdb", delete_object_commands(), rows);
   insert_before("fdb", remote_commands(), rows);
+  insert_before("offload", conntrack_commands(), rows);
   insert_before("drops", uplink_commands(), rows);
   return rows;
 }

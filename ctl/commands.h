@@ -51,6 +51,9 @@ class Commands {
   virtual Answer fdb_list(const Call& call) = 0;
   virtual Answer neighbour_list(const Call& call) = 0;
   virtual Answer fdb_flush(const Call& call) = 0;
+  virtual Answer conntrack_list(const Call& call) = 0;
+  virtual Answer conntrack_stats(const Call& call) = 0;
+  virtual Answer conntrack_flush(const Call& call) = 0;
   virtual Answer offload_list(const Call& call) = 0;
   virtual Answer worker_list(const Call& call) = 0;
   virtual Answer worker_assign(const Call& call) = 0;
@@ -108,6 +111,7 @@ std::vector<Command> route_commands();
 std::vector<Command> service_commands();
 std::vector<Command> network_commands();  // those of its rows about networks stretched over nodes
 std::vector<Command> remote_commands();   // and about MAC addresses behind VTEPs
+std::vector<Command> conntrack_commands();
 std::vector<Command> get_object_commands();
 std::vector<Command> delete_object_commands();
 std::vector<Command> uplink_commands();  // those of its rows that the client carries out by itself

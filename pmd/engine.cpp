@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "pmd/engine_impl.h"
+#include "pmd/flow_file.h"
 #include "pmd/flow_offload.h"
 #include "pmd/log.h"
 
@@ -76,7 +77,7 @@ Engine::Impl::Impl(const EngineOptions& options)
       neighbours_({.capacity = kMaxNeighbours}),
       publisher_(static_cast<unsigned>(options.worker_cores.size())),
       mesh_(make_mesh(options_)),
-      flow_memory_(options.flows.file, options.flows.capacity, eal_.hugepages()),
+      flow_memory_(open_flow_memory(options.flows, options.instance, eal_.hugepages())),
       flows_(flow_memory_.table(), {options.flows.capacity, options.flows.timeouts}, flow_memory_.hash()),
       workers_(make_workers(options_, publisher_, fdb_, remote_fdb_, neighbours_, link_hosts_, eal_.pool(),
                             clock_seconds_, fragments_, ip_ids_, flows_, mesh_.get())),
@@ -405,6 +406,12 @@ std::vector<ServicePlanner::Clash> Engine::service_clashes(size_t limit) const {
 }
 size_t Engine::flush_fdb(const FdbFilter& filter) {
   return impl_->flush_fdb(filter);
+}
+FlowPage Engine::flows(const FlowFilter& filter, FlowSlot from, size_t limit) const {
+  return impl_->flows(filter, from, limit);
+}
+FlowFlush Engine::flush_flows(const FlowFilter& filter, FlowSlot from) {
+  return impl_->flush_flows(filter, from);
 }
 bool Engine::workers_make_progress() const {
   return impl_->workers_make_progress();

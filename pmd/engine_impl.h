@@ -11,6 +11,7 @@
 #include <mutex>
 #include <set>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "pmd/assignment.h"
@@ -59,6 +60,8 @@ class Engine::Impl final : public PortHost {
                                              uint16_t client_port) const;
   std::vector<ServicePlanner::Clash> service_clashes(size_t limit) const;
   size_t flush_fdb(const FdbFilter& filter);
+  FlowPage flows(const FlowFilter& filter, FlowSlot from, size_t limit) const;
+  FlowFlush flush_flows(const FlowFilter& filter, FlowSlot from);
   bool workers_make_progress() const { return housekeeping_.workers_make_progress(); }
 
  private:
@@ -70,6 +73,10 @@ class Engine::Impl final : public PortHost {
     friend bool operator==(const Stretch&, const Stretch&) = default;
   };
   void adopt_flows();
+  FlowTableStatus flow_table_status() const;
+  std::string service_of(ServiceId id) const;
+  using ServiceNames = std::unordered_map<ServiceId, std::string>;
+  const std::string& name_of(ServiceId id, ServiceNames& names) const;
   Stretch stretch_of(const Routing& routing);
   std::shared_ptr<PortSlot> open_slot(PortId id, const PortSpec& spec, OpenPolicy policy);
   PortId free_port_id(const std::set<PortId>& taken) const;

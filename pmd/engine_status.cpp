@@ -92,6 +92,7 @@ SwitchStatus Engine::Impl::status() const {
     status.fragments_evicted += worker->fragments_evicted();
     status.fragments_busy += worker->fragments_busy();
   }
+  status.flows = flow_table_status();
   status.buffers = eal_.buffers();
   status.buffers_in_use = rte_mempool_in_use_count(&eal_.pool());
   return status;

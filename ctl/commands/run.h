@@ -59,6 +59,9 @@ class DaemonCommands final : public Commands {
   Answer fdb_list(const Call& call) override;
   Answer neighbour_list(const Call& call) override;
   Answer fdb_flush(const Call& call) override;
+  Answer conntrack_list(const Call& call) override;
+  Answer conntrack_stats(const Call& call) override;
+  Answer conntrack_flush(const Call& call) override;
   Answer offload_list(const Call& call) override;
   Answer worker_list(const Call& call) override;
   Answer worker_assign(const Call& call) override;
