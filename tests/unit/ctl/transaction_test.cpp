@@ -87,8 +87,9 @@ TEST(Transaction, PrunesOnlyWhatCameByApply) {
   EXPECT_THAT(world.apply({}, {"Node", "Port"}, true), ElementsAre("deleted a", "deleted web"));
   EXPECT_EQ(world.desired.nodes.size(), 1U);
   EXPECT_THAT(world.apply({}, {"Node", "Port"}), IsEmpty()) << "there is nothing to lose";
-  EXPECT_THAT(world.refused({a}, {"Nod"}),
-              HasSubstr("prune[0]: 'Nod' is none of Node and Port; did you mean 'Node'?"));
+  EXPECT_THAT(
+      world.refused({a}, {"Nod"}),
+      HasSubstr("prune[0]: 'Nod' is none of Node, Port, Service, EndpointSlice; did you mean 'Node'?"));
 }
 
 TEST(Transaction, TakesOverWhatACommandMade) {
