@@ -190,7 +190,7 @@ void Translator::find_hop(PacketMeta& meta, const FlowTable::Found& found, uint6
     if (routes == nullptr) return;
     id = destination.is_v4() ? routes->find(destination.v4()) : routes->find(destination.v6);
     if (id == kNoRoute) return;
-    flows_.set_hop(found.slot, found.direction, uint64_t{snapshot_.routes_version} << 32 | id);
+    flows_.set_hop(found, uint64_t{snapshot_.routes_version} << 32 | id);
   }
   burst_.hops[index] = &(*snapshot_.next_hops)[id];
   burst_.with_hop |= 1u << index;
