@@ -16,15 +16,16 @@ namespace podswitch {
 
 struct alignas(64) FlowRecord {
   std::atomic<uint32_t> sequence;  // odd while it is written or taken away
-  std::atomic<uint32_t> service;   // ServiceId, kNoService: tracked only
+  // ServiceId, kNoService: tracked only. In a free record the next free one: a word that nobody writes who
+  // was late and still takes the record for his flow's.
+  std::atomic<uint32_t> service;
   std::atomic<uint64_t> original;  // IPv4 addresses, as FlowKey has them
   std::atomic<uint64_t> reply;
   std::atomic<uint64_t> ports;     // of the original in the low half, of the reply in the high half
   std::atomic<uint64_t> kind;      // FlowScope below, deltas above
   std::atomic<uint64_t> activity;  // second last seen in the low half, FlowState above; 0: the record is free
   // Where packets of a direction go next: version of the routes in the high half, NextHopId below; kept until
-  // the routes change. 16 bits are left for the revision of a policy. In a free record `hops[0]` is the next
-  // free one.
+  // the routes change. 16 bits are left for the revision of a policy.
   std::array<std::atomic<uint64_t>, 2> hops;
 };
 static_assert(sizeof(FlowRecord) == 64);

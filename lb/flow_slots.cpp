@@ -9,7 +9,7 @@ void FlowSlots::refill(FlowSlotCache& cache) noexcept {
   lock_.lock();
   while (count < FlowSlotCache::kBatch && first_free_ != kNoFlow) {
     const FlowSlot slot = first_free_;
-    first_free_ = static_cast<FlowSlot>(records_[slot].hops[0].load(std::memory_order_relaxed));
+    first_free_ = records_[slot].service.load(std::memory_order_relaxed);
     cache.slots[count++] = slot;
   }
   while (count < FlowSlotCache::kBatch && end() < capacity_) {

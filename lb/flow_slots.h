@@ -66,7 +66,7 @@ class FlowSlots {
   void refill(FlowSlotCache& cache) noexcept;
   void return_some(FlowSlotCache& cache, uint32_t count) noexcept;
   void push(FlowSlot slot) noexcept {
-    records_[slot].hops[0].store(first_free_, std::memory_order_relaxed);
+    records_[slot].service.store(first_free_, std::memory_order_relaxed);
     first_free_ = slot;
   }
 

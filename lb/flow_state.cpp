@@ -62,6 +62,7 @@ FlowState next_tcp_state(FlowState state, FlowDirection direction, uint8_t flags
 
 FlowState next_sctp_state(FlowState state, FlowDirection direction, uint8_t chunk) noexcept {
   using S = FlowState;
+  if (state == S::SctpClosed) return state;
   switch (chunk) {
     case kSctpAbort:
     case kSctpShutdownComplete:

@@ -30,6 +30,13 @@ PortRange range_of(uint16_t port) noexcept {
   return {1024, 64512};
 }
 
+bool is_of(FlowState state, uint8_t protocol) noexcept {
+  if (state >= FlowState::SctpInit) return protocol == net::kProtoSctp;
+  if (state >= FlowState::TcpSynSent) return protocol == net::kProtoTcp;
+  if (state >= FlowState::IcmpUnreplied) return protocol == net::kProtoIcmp || protocol == net::kProtoIcmpv6;
+  return protocol == net::kProtoUdp;
+}
+
 }  // namespace
 
 size_t FlowTable::memory_bytes(uint32_t capacity) {
@@ -263,7 +270,7 @@ FlowSlot FlowTable::give_up_another(uint32_t now, FlowWorker& worker) noexcept {
     const FlowSlot slot = worker.hand++;
     const uint32_t sequence = records_[slot].sequence.load(std::memory_order_acquire);
     const uint64_t activity = records_[slot].activity.load(std::memory_order_acquire);
-    if (sequence % 2 != 0 || activity == 0) continue;
+    if (sequence % 2 != 0 || activity == 0 || (activity & flow::kPending) != 0) continue;
     if (!is_expendable(flow::state_of(activity)) && !is_expired(activity, now)) continue;
     const uint32_t idle = now - flow::last_seen(activity) + 1;
     if (idle <= longest && oldest != kNoFlow) continue;
@@ -277,21 +284,21 @@ FlowSlot FlowTable::give_up_another(uint32_t now, FlowWorker& worker) noexcept {
 
 // Removing.
 
+// What is in place stays so until its sequence changes, so that it is looked at before. A free record, and
+// one that is just being inserted, is left alone: its sequence is its owner's.
 bool FlowTable::remove(FlowSlot slot, uint32_t sequence, FlowSlotCache& slots) noexcept {
   FlowRecord& record = records_[slot];
-  if (sequence % 2 != 0 || !record.sequence.compare_exchange_strong(
-                               sequence, sequence + 1, std::memory_order_acq_rel, std::memory_order_relaxed))
-    return false;
   const uint64_t activity = record.activity.load(std::memory_order_acquire);
-  const bool was_there = activity != 0 && (activity & flow::kPending) == 0;
-  if (was_there) {
-    unlink(tuple(slot, FlowDirection::Original), slot);
-    unlink(tuple(slot, FlowDirection::Reply), slot);
-    record.activity.store(0, std::memory_order_release);
-  }
+  if (sequence % 2 != 0 || activity == 0 || (activity & flow::kPending) != 0) return false;
+  if (!record.sequence.compare_exchange_strong(sequence, sequence + 1, std::memory_order_acq_rel,
+                                               std::memory_order_relaxed))
+    return false;
+  unlink(tuple(slot, FlowDirection::Original), slot);
+  unlink(tuple(slot, FlowDirection::Reply), slot);
+  record.activity.store(0, std::memory_order_release);
   record.sequence.store(sequence + 2, std::memory_order_release);
-  if (was_there) slots_.put(slot, slots);
-  return was_there;
+  slots_.put(slot, slots);
+  return true;
 }
 
 size_t FlowTable::age(FlowSlot from, uint32_t count, uint32_t now, FlowSlotCache& slots) noexcept {
@@ -335,7 +342,8 @@ bool FlowTable::is_sound(FlowSlot slot, uint16_t network) const noexcept {
       state == FlowState::Free || state >= FlowState::Count)
     return false;
   const FlowKey original = tuple(slot, FlowDirection::Original);
-  return original.network() == network && original != tuple(slot, FlowDirection::Reply);
+  return original.network() == network && is_of(state, original.protocol()) &&
+         original != tuple(slot, FlowDirection::Reply);
 }
 
 size_t FlowTable::adopt(uint32_t shift, uint16_t network) noexcept {
@@ -365,6 +373,10 @@ size_t FlowTable::adopt(uint32_t shift, uint16_t network) noexcept {
     record.activity.store(0, std::memory_order_relaxed);
     return false;
   });
+  // A place that was never used is one that is free, whatever it holds.
+  for (FlowSlot slot = end(); slot < capacity_; ++slot)
+    if (records_[slot].activity.load(std::memory_order_relaxed) != 0)
+      records_[slot].activity.store(0, std::memory_order_relaxed);
   return slots_.taken();
 }
 

@@ -101,15 +101,23 @@ class FlowTable {
   FlowKey translated(const Found& found) const noexcept;
   // Notes that a packet was seen; lost when another worker notes something at the same time.
   void touch(FlowSlot slot, uint64_t seen_activity, uint64_t activity) noexcept {
+    activity |= seen_activity & flow::kPending;  // whose end the one who inserts it declares
     records_[slot].activity.compare_exchange_strong(seen_activity, activity, std::memory_order_acq_rel,
                                                     std::memory_order_relaxed);
   }
-  void set_hop(FlowSlot slot, FlowDirection direction, uint64_t hop) noexcept {
-    records_[slot].hops[static_cast<size_t>(direction)].store(hop, std::memory_order_relaxed);
+  // The flow may have gone and another have taken its place, which must not go this one's way: looked at
+  // again afterwards, hence in one order for all.
+  void set_hop(const Found& found, uint64_t hop) noexcept {
+    auto& place = records_[found.slot].hops[static_cast<size_t>(found.direction)];
+    place.store(hop, std::memory_order_seq_cst);
+    if (records_[found.slot].sequence.load(std::memory_order_seq_cst) != found.sequence) [[unlikely]]
+      place.compare_exchange_strong(hop, 0, std::memory_order_relaxed);
   }
+  // Another worker's clock may be ahead. Further ahead than that only damaged memory is, which is not to stay
+  // for decades.
   bool is_expired(uint64_t activity, uint32_t now) const noexcept {
-    const auto idle = static_cast<int32_t>(now - flow::last_seen(activity));
-    return idle > 0 && static_cast<uint32_t>(idle) > timeout_of(activity);
+    constexpr uint32_t kAhead = 60;
+    return uint64_t{now + kAhead - flow::last_seen(activity)} > uint64_t{timeout_of(activity)} + kAhead;
   }
 
   // Worker. `now`: second of the switch's clock.

@@ -81,7 +81,7 @@ void Translator::find_hop(PacketMeta& meta, const FlowTable::Found& found, uint6
     if (routes == nullptr) return;
     id = destination.is_v4() ? routes->find(destination.v4()) : routes->find(destination.v6);
     if (id == kNoRoute) return;
-    flows_.set_hop(found.slot, found.direction, uint64_t{snapshot_.routes_version} << 32 | id);
+    flows_.set_hop(found, uint64_t{snapshot_.routes_version} << 32 | id);
   }
   burst_.hops[index] = &(*snapshot_.next_hops)[id];
   burst_.with_hop |= 1u << index;
@@ -105,7 +105,9 @@ bool Translator::keep_alive(const FlowTable::Found& found, uint64_t activity, ui
 
 void Translator::translate_fully(rte_mbuf& packet, PacketMeta& meta) noexcept {
   const auto l3 = net::inspect_l3(packet, meta.ether_type, meta.l3_offset);
-  if (!l3 || l3->has_routing) return;
+  if (!l3) return;
+  // It has not come to its last destination, which no Service is on the way to.
+  if (l3->has_routing) return refuse_other(packet, meta, *l3);
   if (l3->is_fragment) return translate_fragment(packet, meta, *l3);
   const bool is_v6 = meta.ether_type == net::kEtherTypeIpv6;
   if (l3->protocol == (is_v6 ? net::kProtoIcmpv6 : net::kProtoIcmp)) return translate_icmp(packet, meta, *l3);

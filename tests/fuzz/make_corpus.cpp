@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "tests/fuzz/pipeline_input.h"
+#include "tests/fuzz/pipeline_services.h"
 #include "tests/unit/packet_builder.h"
 
 namespace podswitch::fuzz {
@@ -62,6 +63,48 @@ std::vector<Seed> pipeline_seeds() {
   };
 }
 
+// What the flows of pipeline_services.h make of it.
+std::vector<Seed> service_seeds() {
+  constexpr Controls kPod{.tailroom = 32, .headroom = 120}, kEndpoint{.port = 1, .headroom = 120};
+  constexpr Controls kPartial{.request = kPartialChecksum, .first_cut = 100, .headroom = 120};
+  constexpr Controls kSuper{
+      .request = kPartialChecksum | kSuperFrame, .segment_size_low = 200, .first_cut = 120, .headroom = 120};
+  const auto back4 = [] { return eth(kGateway).ipv4("10.0.0.2", "10.0.0.1"); };
+  const auto back6 = [] { return eth(kGateway).ipv6("2001:db8::2", "2001:db8::1"); };
+  // What an error quotes behind four bytes of its own.
+  const auto quoted = [](const Packet& packet) {
+    const Bytes frame = packet.bytes();
+    Bytes body(4, 0);
+    body.insert(body.end(), frame.begin() + 14, frame.end());
+    return body;
+  };
+  const Packet seen4 = eth(kGateway).ipv4("10.0.0.1", "10.0.0.2").udp(4000, 8080).payload(9);
+  const Packet seen6 = eth(kGateway).ipv6("2001:db8::1", "2001:db8::2").tcp(4000, 8080).payload(9);
+  const Packet answered4 = eth(kGateway).ipv4(kVip, "10.0.0.1").tcp(80, 4000).payload(9);
+  const Packet answered6 = eth(kGateway).ipv6(kVip6, "2001:db8::1").udp(80, 4000).payload(9);
+  return {
+      {kPod, v4(kGateway, kVip).tcp(4000, 80).payload(20)},
+      {kPod, v6(kGateway, kVip6).tcp(4001, 80, {.flags = 2, .options = Bytes(12, 1)})},
+      {kPartial, v4(kGateway, kVip).udp(4000, 80).payload(99).partial_checksum()},
+      {kSuper, v6(kGateway, kVip6).tcp(4000, 80).payload(1501).partial_checksum()},
+      {kPod, v4(kGateway, kVip).tcp(4000, 81, {.flags = 2})},
+      {kPod, v6(kGateway, kVip6).udp(4000, 82).payload(20)},
+      {kPod, v4(kGateway, kVip).icmp(8).echo(1, 2).payload(20)},
+      {kPod, v4(kGateway, kVip).sctp(4001, 80).payload(Bytes{3, 0, 0, 4, 1, 0, 0, 4})},
+      {kPod, v4(kGateway, kVip).udp(4000, 80).payload(1400)},
+      {kEndpoint, back4().tcp(8080, 4000).payload(9)},
+      {kEndpoint, back6().udp(8080, 4000).payload(9)},
+      {kEndpoint, back4().sctp(8080, 4000).payload(Bytes{2, 0, 0, 4})},
+      {kEndpoint, back4().icmp(3, 3).payload(quoted(seen4))},
+      {kEndpoint, back6().icmpv6(2).payload(quoted(seen6))},
+      {kPod, v4(kGateway, kVip).icmp(11).payload(quoted(answered4))},
+      {kPod, v6(kGateway, kVip6).icmpv6(1, 4).payload(quoted(answered6))},
+      {kPod, eth(kGateway).ipv4("10.0.0.1", kVip, {.fragment = 1, .protocol = 17}).payload(9)},
+      {kPod, v6(kGateway, kVip6).fragment6(8, false, 17).payload(9)},
+      {kEndpoint, eth(kGateway).ipv4("10.0.0.2", "10.0.0.1", {.fragment = 1, .protocol = 17}).payload(9)},
+  };
+}
+
 // Controls as tunnel_fuzz.cpp takes them: bit 2 of `request` is IPv6, bit 1 of `port` Geneve, bit 3 a tag.
 std::vector<Seed> tunnel_seeds() {
   const Bytes inner = v4().tcp(1, 2).payload(20).bytes();
@@ -89,11 +132,12 @@ std::vector<Seed> tunnel_seeds() {
   };
 }
 
-void write(const std::vector<Seed>& seeds, const std::filesystem::path& directory) {
+void write(const std::vector<Seed>& seeds, const std::filesystem::path& directory,
+           const std::string& name = "seed") {
   std::filesystem::create_directories(directory);
   int number = 0;
   for (const Seed& seed : seeds) {
-    std::ofstream file(directory / ("seed" + std::to_string(number++)), std::ios::binary);
+    std::ofstream file(directory / (name + std::to_string(number++)), std::ios::binary);
     const Bytes frame = seed.packet.bytes();
     file.write(reinterpret_cast<const char*>(&seed.controls), sizeof seed.controls);
     file.write(reinterpret_cast<const char*>(frame.data()), static_cast<std::streamsize>(frame.size()));
@@ -110,6 +154,7 @@ int main(int argc, char** argv) {
   }
   const std::filesystem::path directory(argv[1]);
   podswitch::fuzz::write(podswitch::fuzz::pipeline_seeds(), directory / "pipeline");
+  podswitch::fuzz::write(podswitch::fuzz::service_seeds(), directory / "pipeline", "service");
   podswitch::fuzz::write(podswitch::fuzz::tunnel_seeds(), directory / "tunnel");
   return 0;
 }

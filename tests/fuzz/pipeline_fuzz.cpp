@@ -7,6 +7,7 @@
 
 #include "switch/offload.h"
 #include "tests/fuzz/exact_packet.h"
+#include "tests/fuzz/pipeline_services.h"
 #include "tests/unit/rig.h"
 
 namespace podswitch::fuzz {
@@ -16,6 +17,7 @@ using test::mac;
 
 test::Rig& rig() {
   const auto ip = [](std::string_view text) { return *IpAddress::parse(text); };
+  static NextHopTable hops;
   static test::Rig rig(
       {{.id = 0, .mac = mac("02:00:00:00:00:01"), .ips = {ip("10.0.0.1"), ip("2001:db8::1")}},
        {.id = 1,
@@ -28,7 +30,7 @@ test::Rig& rig() {
         .vlan = {.mode = VlanMode::Access, .access = 7},
         .mac = mac("02:00:00:00:00:05"),
         .ips = {ip("10.0.0.5")}}},
-      {mac("02:aa:00:00:00:fe"), {ip("10.0.0.254"), ip("2001:db8::fe")}});
+      {mac("02:aa:00:00:00:fe"), {ip("10.0.0.254"), ip("2001:db8::fe")}}, routing_with_services(hops));
   return rig;
 }
 
@@ -63,6 +65,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size < sizeof controls || size > 60000) return 0;
   std::memcpy(&controls, data, sizeof controls);
   const PortId port = controls.port % 5;
+  fuzz::begin_flows(fuzz::rig());
   const test::Outcome outcome =
       fuzz::rig().send(port, fuzz::make_packet(controls, data + sizeof controls, size - sizeof controls));
   fuzz::require(outcome.meta.verdict != Verdict::Undecided);
@@ -73,6 +76,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     fuzz::require(fuzz::rig().snapshot().fids.at(outcome.meta.fid).members.size() > 1);
     fuzz::check_egress(*outcome.packet);
   }
+  fuzz::rig().pass_seconds(2);
+  for (const test::Outcome& held : fuzz::rig().resume())
+    fuzz::require(held.meta.verdict != Verdict::Undecided);
   fuzz::rig().apply_learned();
   return 0;
 }

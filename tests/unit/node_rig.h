@@ -28,7 +28,7 @@ inline IpAddress ip(std::string_view text) {
 class Node {
  public:
   explicit Node(int number, const OverlayOptions& overlay = {}, int vtep_family = 4, uint16_t vlan = 0,
-                bool has_host = true)
+                bool has_host = true, std::shared_ptr<const ServiceTable> services = nullptr)
       : planner_("n" + std::to_string(number), overlay, gateway_of(number)) {
     const auto subnet = [](int n) { return std::to_string(n); };
     const std::string own_number = subnet(number);
@@ -65,6 +65,7 @@ class Node {
     underlay_.set(plan.uplink, plan.hops, 1);
     underlay_.heard(peers, mac(number == 1 ? kNicTwo : kNicOne), 1);
     plan.routing.next_hops = &table_;
+    if (services) plan.routing.services = {"default", std::move(services)};
     link_fid_ = plan.uplink.fid;
     std::vector<BridgePort> ports{{.id = kPod, .mac = pod_.mac, .ips = pod_.ips},
                                   {.id = kUplink,

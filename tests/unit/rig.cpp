@@ -25,6 +25,17 @@ std::string Outcome::verdict() const {
   return "undecided";
 }
 
+namespace {
+
+// A packet that is held is the worker's own until it is taken again.
+Outcome outcome_of(PacketPtr packet, const Burst& burst, uint16_t index) {
+  const PacketMeta& meta = burst.meta[index];
+  if (meta.verdict == Verdict::Held) (void)packet.release();
+  return {std::move(packet), meta, burst.cuts[index]};
+}
+
+}  // namespace
+
 Rig::Rig(const std::vector<BridgePort>& ports, const Gateway& gateway, const Routing& routing)
     : snapshot_(compile_snapshot(ports, gateway, routing, fids_)) {
   local_.fdb = &fdb_;
@@ -64,7 +75,7 @@ Outcome Rig::send(PortId in, PacketPtr packet, Stage stage) {
     stages::parse(burst, *snapshot_, local_);
     stage(burst, *snapshot_, local_);
   }
-  return {std::move(packet), burst.meta[0], burst.cuts[0]};
+  return outcome_of(std::move(packet), burst, 0);
 }
 
 std::vector<Outcome> Rig::send_together(PortId in, std::vector<PacketPtr> packets) {
@@ -74,9 +85,26 @@ std::vector<Outcome> Rig::send_together(PortId in, std::vector<PacketPtr> packet
   for (uint16_t i = 0; i < burst.count; ++i) burst.packets[i] = packets[i].get();
   run_pipeline(burst, *snapshot_, local_);
   std::vector<Outcome> outcomes;
-  for (uint16_t i = 0; i < burst.count; ++i)
-    outcomes.push_back({std::move(packets[i]), burst.meta[i], burst.cuts[i]});
+  for (uint16_t i = 0; i < burst.count; ++i) outcomes.push_back(outcome_of(std::move(packets[i]), burst, i));
   return outcomes;
+}
+
+std::vector<Outcome> Rig::resume() {
+  std::vector<Outcome> outcomes;
+  Burst burst;
+  while (local_.held.has_due(local_.now_seconds)) {
+    local_.held.take(burst, fdb_, local_.now_seconds);
+    run_later_stages(burst, *snapshot_, local_);
+    for (uint16_t i = 0; i < burst.count; ++i)
+      outcomes.push_back(outcome_of(PacketPtr(burst.packets[i]), burst, i));
+  }
+  return outcomes;
+}
+
+void Rig::publish(const std::vector<BridgePort>& ports, const Gateway& gateway, const Routing& routing,
+                  uint32_t routes_version) {
+  snapshot_ = compile_snapshot(ports, gateway, routing, fids_);
+  snapshot_->routes_version = routes_version;
 }
 
 uint64_t Rig::counted(PortId port, DropReason reason) const {

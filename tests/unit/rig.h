@@ -29,12 +29,20 @@ class Rig {
 
   explicit Rig(const std::vector<BridgePort>& ports, const Gateway& gateway = {},
                const Routing& routing = {});
+  ~Rig() { local_.held.free_all(); }
+  Rig(const Rig&) = delete;
+  Rig& operator=(const Rig&) = delete;
 
   // Through parse and `stage`; without a stage, through the whole pipeline.
   Outcome send(PortId in, const Packet& packet, Stage stage = nullptr);
   Outcome send(PortId in, PacketPtr packet, Stage stage = nullptr);
   // Together, as one burst; at most kBurstSize.
   std::vector<Outcome> send_together(PortId in, std::vector<PacketPtr> packets);
+  // Held fragments that are released, or have waited too long: the worker looks for them at each round.
+  std::vector<Outcome> resume();
+  // Another snapshot, as after a change of the configuration.
+  void publish(const std::vector<BridgePort>& ports, const Gateway& gateway, const Routing& routing,
+               uint32_t routes_version);
   // What the housekeeping thread does with what was posted.
   void apply_learned();
 
@@ -49,7 +57,10 @@ class Rig {
   std::vector<IpAddress> wanted();  // since the last call
   NeighbourTable& link_hosts() { return link_hosts_; }
   FlowTable& flows() { return flows_; }
+  std::span<std::byte> flow_memory() { return flow_memory_.table(); }
+  FlowWorker& flow_worker() { return local_.flow_worker; }
   ServiceCounters& service_counters() { return service_counters_; }
+  uint32_t now() const { return local_.now_seconds; }
   void pass_seconds(uint32_t seconds) { local_.now_seconds += seconds; }
 
  private:
