@@ -113,6 +113,12 @@ class FlowTable {
     if (records_[found.slot].sequence.load(std::memory_order_seq_cst) != found.sequence) [[unlikely]]
       place.compare_exchange_strong(hop, 0, std::memory_order_relaxed);
   }
+  // Of a former process's flow, which has none yet. Configuration thread.
+  void set_service(FlowSlot slot, uint32_t sequence, ServiceId service) noexcept {
+    uint32_t none = kNoService;
+    if (records_[slot].sequence.load(std::memory_order_acquire) == sequence)
+      records_[slot].service.compare_exchange_strong(none, service, std::memory_order_relaxed);
+  }
   // Another worker's clock may be ahead. Further ahead than that only damaged memory is, which is not to stay
   // for decades.
   bool is_expired(uint64_t activity, uint32_t now) const noexcept {

@@ -11,13 +11,13 @@
 #include <array>
 #include <mutex>
 
+#include "lb/spin_lock.h"
 #include "pmd/bond_member.h"
 #include "pmd/bond_watch.h"
 #include "pmd/error.h"
 #include "pmd/eth_device.h"
 #include "pmd/eth_errors.h"
 #include "pmd/port.h"
-#include "lb/spin_lock.h"
 #include "switch/burst.h"
 
 namespace podswitch {

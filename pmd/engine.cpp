@@ -110,6 +110,7 @@ void Engine::Impl::adopt_flows() {
   const Fid network = fids_.get(options_.overlay.network, 0);
   if (!flow_memory_.has_former_flows()) return;
   const size_t found = flows_.adopt(flow_memory_.clock_shift(clock_seconds_), network);
+  has_nameless_flows_ = found != 0;
   log::info("{} flows of a former daemon go on", found);
 }
 

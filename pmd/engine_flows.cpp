@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The engine's flows, as the control side lists and flushes them. Nothing here locks what workers wait for:
 // records are read under their sequence, and removing one locks a bucket for a moment, as a worker does.
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "pmd/engine_impl.h"
@@ -21,9 +23,35 @@ FlowSlot next_of(const FlowTable& flows, FlowSlot at) {
 
 }  // namespace
 
-// Nothing names service ports yet.
-std::string Engine::Impl::service_of(ServiceId) const {
-  return {};
+std::string Engine::Impl::service_of(ServiceId id) const {
+  const auto named = service_planner_.name_of(id);
+  if (!named) return {};
+  const std::string& port = named->key.name;
+  return fmt::format("{}/{}{}{}", named->service.space, named->service.name, port.empty() ? "" : ":", port);
+}
+
+Engine::Impl::FlowCounts Engine::Impl::count_flows() const {
+  FlowCounts counts;
+  for (FlowSlot slot = 0; slot < flows_.end(); ++slot) {
+    const auto entry = flows_.read(slot, clock_seconds_);
+    if (!entry || entry->service == kNoService) continue;
+    ++counts[entry->service][{entry->reply.source(), entry->reply.source_port()}];
+  }
+  return counts;
+}
+
+// Numbers of service ports do not outlive a daemon: its successor gives the flows its own.
+void Engine::Impl::name_adopted_flows() {
+  for (FlowSlot slot = 0; slot < flows_.end(); ++slot) {
+    const uint32_t sequence = flows_.record(slot).sequence.load(std::memory_order_acquire);
+    const auto entry = flows_.read(slot, clock_seconds_);
+    if (!entry || entry->service != kNoService || entry->reply == entry->original.reversed()) continue;
+    const FlowKey& asked = entry->original;
+    const auto hit =
+        service_planner_.table()->find(asked.destination(), asked.protocol(), asked.destination_port());
+    if (hit.service != nullptr) flows_.set_service(slot, sequence, hit.service->id);
+  }
+  has_nameless_flows_ = false;
 }
 
 // Remembered in `names`: many flows have the same.

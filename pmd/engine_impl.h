@@ -86,9 +86,13 @@ class Engine::Impl final : public PortHost {
   Routing plan_routes(const PortSlots& slots);
   void publish(const PortSlots& slots, const Assignment& assignment);
   void follow_services(const std::shared_ptr<const ServicePlanner::Plan>& plan);
-  std::optional<ServiceFigures> figures_of_service(ServiceId id) const;
-  std::vector<ServiceEndpointStatus> service_endpoints(const ServiceEntry& entry,
-                                                       const PlannedPort& port) const;
+  using FlowCounts = std::map<ServiceId, std::map<Backend, uint64_t>>;
+  FlowCounts count_flows() const;
+  void name_adopted_flows();
+  void make_room_for_counts();
+  std::optional<ServiceFigures> figures_of_service(ServiceId id, const FlowCounts& counts) const;
+  std::vector<ServiceEndpointStatus> service_endpoints(const ServiceEntry& entry, const PlannedPort& port,
+                                                       const FlowCounts& counts) const;
   void warn_about_mtus(const PortSlots& old_slots, const PodMtus& old);
   void advertise_to(const PortSlots& slots);
   void settle(const PortSlots& old_slots, const PortSlots& next_slots);
@@ -128,6 +132,8 @@ class Engine::Impl final : public PortHost {
   std::map<std::string, std::shared_ptr<const Lpm>> route_tables_;  // of the last plan
   uint32_t routes_version_ = 1;
   ServicePlanner service_planner_;
+  uint32_t counted_services_ = 0;    // configuration thread
+  bool has_nameless_flows_ = false;  // configuration thread
   FidMap fids_;
   PortSlots slots_;
   Stretch stretch_;

@@ -44,9 +44,29 @@ void add(std::optional<ServiceFigures>& sum, const std::optional<ServiceFigures>
 
 }  // namespace
 
-// What packets did with a service port. Nothing counts it yet: the flow table will.
-std::optional<ServiceFigures> Engine::Impl::figures_of_service(ServiceId) const {
-  return std::nullopt;
+// What packets did with a service port. Connections come from a walk over all flows, which is made once for a
+// listing.
+std::optional<ServiceFigures> Engine::Impl::figures_of_service(ServiceId id, const FlowCounts& counts) const {
+  ServiceFigures figures;
+  for (const auto& worker : workers_)
+    if (const ServiceCount* count = worker->service_counters().find(id)) {
+      figures.packets += count->packets.get();
+      figures.bytes += count->bytes.get();
+    }
+  if (const auto counted = counts.find(id); counted != counts.end()) {
+    figures.backend_connections = counted->second;
+    for (const auto& [backend, connections] : counted->second) figures.connections += connections;
+  }
+  return figures;
+}
+
+// Before packets can name a service port, each worker has a place to count it.
+void Engine::Impl::make_room_for_counts() {
+  constexpr uint32_t kStep = 1024;
+  for (const auto& worker : workers_)
+    for (uint32_t index = counted_services_; index < service_planner_.index_bound() + kStep; index += kStep)
+      worker->service_counters().make_room(std::min(index, kMaxServicePorts - 1));
+  counted_services_ = service_planner_.index_bound() / kStep * kStep;
 }
 
 // Said once, when there are more than there were.
@@ -56,6 +76,8 @@ void Engine::Impl::follow_services(const std::shared_ptr<const ServicePlanner::P
     const std::scoped_lock lock(mutex_);
     service_planner_.commit(plan);
   }
+  make_room_for_counts();
+  if (has_nameless_flows_ && !service_planner_.table()->empty()) name_adopted_flows();
   if (service_planner_.clash_count() <= before) return;
   const ServicePlanner::Clash clash = service_planner_.clashes(1).front();
   log::warning(
@@ -68,6 +90,7 @@ void Engine::Impl::follow_services(const std::shared_ptr<const ServicePlanner::P
 
 std::vector<ServiceStatus> Engine::Impl::services(const ServiceFilter& filter, size_t limit) const {
   std::vector<ServiceStatus> list;
+  const FlowCounts counts = count_flows();
   for (const auto& [name, entry] : service_planner_.services()) {
     if (list.size() >= limit) break;
     if (!entry.spec || (!filter.space.empty() && filter.space != name.space) ||
@@ -76,17 +99,18 @@ std::vector<ServiceStatus> Engine::Impl::services(const ServiceFilter& filter, s
     ServiceStatus status{entry.spec, 0, 0, std::nullopt};
     count_endpoints(entry, status);
     for (const PlannedPort& port : service_planner_.ports_of(name))
-      add(status.figures, figures_of_service(port.service->id));
+      add(status.figures, figures_of_service(port.service->id, counts));
     list.push_back(std::move(status));
   }
   return list;
 }
 
 std::vector<ServiceEndpointStatus> Engine::Impl::service_endpoints(const ServiceEntry& entry,
-                                                                   const PlannedPort& port) const {
+                                                                   const PlannedPort& port,
+                                                                   const FlowCounts& counts) const {
   const std::vector<Backend>& backends = port.service->backends;
   const std::vector<uint32_t> entries = entries_by_backend(*port.service);
-  const auto figures = figures_of_service(port.service->id);
+  const auto figures = figures_of_service(port.service->id, counts);
   std::map<Backend, ServiceEndpointStatus> rows;
   for (const auto& [backend, endpoint] : endpoints_of(entry, port.key)) {
     const auto [row, is_new] = rows.try_emplace(backend);
@@ -109,6 +133,7 @@ std::vector<ServicePortStatus> Engine::Impl::service_ports(const ObjectName& nam
   std::vector<ServicePortStatus> list;
   const auto entry = service_planner_.services().find(name);
   if (entry == service_planner_.services().end()) return list;
+  const FlowCounts counts = count_flows();
   for (const PlannedPort& port : service_planner_.ports_of(name)) {
     ServicePortStatus status;
     status.key = port.key;
@@ -116,8 +141,8 @@ std::vector<ServicePortStatus> Engine::Impl::service_ports(const ObjectName& nam
     for (const Frontend& frontend : port.frontends)
       status.frontends.push_back({frontend, holds(*service_planner_.table(), frontend, *port.service)});
     status.table_size = port.service->choice ? port.service->choice->size() : 0;
-    status.endpoints = service_endpoints(entry->second, port);
-    status.figures = figures_of_service(port.service->id);
+    status.endpoints = service_endpoints(entry->second, port, counts);
+    status.figures = figures_of_service(port.service->id, counts);
     list.push_back(std::move(status));
   }
   return list;

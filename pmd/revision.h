@@ -9,9 +9,9 @@
 #include <memory>
 #include <vector>
 
+#include "lb/spin_lock.h"
 #include "pmd/poll_order.h"
 #include "pmd/port.h"
-#include "lb/spin_lock.h"
 #include "switch/snapshot.h"
 
 namespace podswitch {

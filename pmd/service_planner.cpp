@@ -12,6 +12,12 @@
 namespace podswitch {
 namespace {
 
+// By its port, and by its address alone: a fragment says no more.
+size_t add_to(EndpointFilter& filter, const Backend& backend, Protocol protocol) {
+  const bool is_new = filter.add(backend.ip, protocol, backend.port);
+  return (is_new ? 1 : 0) + (filter.add(backend.ip) ? 1 : 0);
+}
+
 const PlannedPort* find_port(std::span<const PlannedPort> ports, const ServicePortKey& key) {
   const auto found =
       std::lower_bound(ports.begin(), ports.end(), key,
@@ -97,8 +103,7 @@ void ServicePlanner::Draft::add_endpoints(const ServiceEntry& entry, const Ports
   if (planner_.filter_added_ > planner_.filter_->capacity()) return;  // it will be replaced
   for (const PlannedPort& port : ports)
     for (const PortEndpoint& endpoint : endpoints_of(entry, port.key))
-      planner_.filter_added_ +=
-          planner_.filter_->add(endpoint.backend.ip, port.key.protocol, endpoint.backend.port) ? 1 : 0;
+      planner_.filter_added_ += add_to(*planner_.filter_, endpoint.backend, port.key.protocol);
 }
 
 void ServicePlanner::Draft::replace_filter() {
@@ -107,9 +112,9 @@ void ServicePlanner::Draft::replace_filter() {
     for (const CompiledPort& port : compile_service(entry))
       for (const PortEndpoint& endpoint : endpoints_of(entry, port.key))
         endpoints.emplace_back(endpoint.backend, port.key.protocol);
-  plan_->filter = std::make_shared<EndpointFilter>(2 * endpoints.size());
+  plan_->filter = std::make_shared<EndpointFilter>(4 * endpoints.size());
   for (const auto& [backend, protocol] : endpoints)
-    plan_->filter_added += plan_->filter->add(backend.ip, protocol, backend.port) ? 1 : 0;
+    plan_->filter_added += add_to(*plan_->filter, backend, protocol);
 }
 
 void ServicePlanner::Draft::collect_claims() {

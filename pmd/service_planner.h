@@ -46,7 +46,8 @@ class ServicePlanner {
     ObjectName service;
     ServicePortKey key;
   };
-  std::optional<Named> name_of(ServiceId id) const;  // nullopt: it is gone
+  uint32_t index_bound() const { return ids_.bound(); }  // of the numbers that were ever given out
+  std::optional<Named> name_of(ServiceId id) const;      // nullopt: it is gone
 
   // A frontend that a second service port claims. The first one keeps it, until it goes; then that of the
   // first name gets it.

@@ -64,7 +64,7 @@ class Worker {
   uint64_t fragments_busy() const { return local_.fragments_busy.get(); }
   const FlowFigures& flow_figures() const { return local_.flow_figures; }
   uint32_t free_flow_slots() const { return local_.flow_worker.slots.count.load(std::memory_order_relaxed); }
-  ServiceCounters& service_counters() { return *service_counters_; }  // configuration thread makes room
+  ServiceCounters& service_counters() const { return *service_counters_; }  // configuration thread makes room
   uint64_t neighbour_answers() const { return local_.neighbour_answers.get(); }
   LearnRing& learned() { return *learned_; }  // housekeeping thread pops
   HeardRing& heard() { return *heard_; }      // housekeeping thread pops
