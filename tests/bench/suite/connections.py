@@ -10,6 +10,7 @@ FULL = "full"  # the same, while the table is full
 
 _LESSON_RATE = 150000  # frames a second: who is slow with new connections must not lose any
 _LESSONS = 10
+_LONGEST_LESSON = 120  # seconds, as the generator's trials
 _FILL_SECONDS = 2
 _FILLINGS = 60
 
@@ -36,12 +37,14 @@ def _establish(subject, options):
     flows = options["flows"]
     if subject.switch.connections() is None or subject.answered >= flows:
         return
-    # Two passes: what a machine that stands still loses in the first one has a second chance.
-    lesson = {**options, "pattern": "echo", "rate": _LESSON_RATE, "warmup_ms": 0, "seconds": max(0.1, 2 * flows / _LESSON_RATE)}
+    # Two passes, and longer each time: a machine that stands still loses frames, or makes too few.
+    seconds = max(0.1, 2 * flows / _LESSON_RATE)
     for _ in range(_LESSONS):
-        result = subject.generator.trial(lesson)
+        result = subject.generator.trial({**options, "pattern": "echo", "rate": _LESSON_RATE, "warmup_ms": 0,
+                                          "seconds": min(seconds, _LONGEST_LESSON)})
         if subject.switch.connections() >= flows:
             break
+        seconds *= 1.5
     else:
         raise BenchError(f"{subject.name} has {subject.switch.connections()} connections, not {flows}; {result}")
     subject.settle(options)
