@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SCTP for guests, as busybox has none: one association of one stream.
-//   sctp_talk serve ADDRESS PORT NAME        answers every message with NAME and the message, for ever
-//   sctp_talk ask ADDRESS PORT COUNT BYTES   checks the answer to each of so many; prints who answers
+//   sctp_talk serve ADDRESS PORT NAME             answers every message with NAME and the message, for ever
+//   sctp_talk ask FROM ADDRESS PORT COUNT BYTES   checks the answer to each of so many; prints who answers
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -19,7 +19,7 @@ static void need(int good, const char* what) {
   exit(1);
 }
 
-static int open_at(const char* address, const char* port, int serves) {
+static struct sockaddr_storage read_address(const char* address, const char* port) {
   struct sockaddr_storage at = {0};
   struct sockaddr_in* v4 = (struct sockaddr_in*)&at;
   struct sockaddr_in6* v6 = (struct sockaddr_in6*)&at;
@@ -28,13 +28,22 @@ static int open_at(const char* address, const char* port, int serves) {
   v4->sin_port = htons((unsigned short)atoi(port));  // at the same place in both
   void* bytes = is_v6 ? (void*)&v6->sin6_addr : (void*)&v4->sin_addr;
   need(inet_pton(at.ss_family, address, bytes) == 1, "address");
-  const int fd = socket(at.ss_family, SOCK_STREAM, IPPROTO_SCTP);
+  return at;
+}
+
+// Of one address, so that the other end is told of no second one.
+static int open_at(const struct sockaddr_storage* at) {
+  const int fd = socket(at->ss_family, SOCK_STREAM, IPPROTO_SCTP);
   need(fd >= 0, "socket");
-  const struct timeval patience = {.tv_sec = 10};
-  if (!serves) setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-  const socklen_t length = is_v6 ? sizeof *v6 : sizeof *v4;
-  need((serves ? bind : connect)(fd, (struct sockaddr*)&at, length) == 0, serves ? "bind" : "connect");
+  need(bind(fd, (const struct sockaddr*)at, sizeof *at) == 0, "bind");
   return fd;
+}
+
+static void connect_to(int fd, const struct sockaddr_storage* at) {
+  const struct timeval patience = {.tv_sec = 10};
+  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+  need(connect(fd, (const struct sockaddr*)at, sizeof *at) == 0, "connect");
 }
 
 static void serve(int fd, const char* name) {
@@ -70,13 +79,16 @@ static void ask(int fd, int count, size_t bytes) {
 
 int main(int argc, char** argv) {
   const int serves = argc == 5 && strcmp(argv[1], "serve") == 0;
-  if (!serves && !(argc == 6 && strcmp(argv[1], "ask") == 0)) {
-    fprintf(stderr, "usage: sctp_talk serve ADDRESS PORT NAME | ask ADDRESS PORT COUNT BYTES\n");
+  if (!serves && !(argc == 7 && strcmp(argv[1], "ask") == 0)) {
+    fprintf(stderr, "usage: sctp_talk serve ADDRESS PORT NAME | ask FROM ADDRESS PORT COUNT BYTES\n");
     return 2;
   }
-  const int fd = open_at(argv[2], argv[3], serves);
+  const struct sockaddr_storage here = read_address(argv[2], serves ? argv[3] : "0");
+  const int fd = open_at(&here);
   if (serves) serve(fd, argv[4]);
-  ask(fd, atoi(argv[4]), (size_t)atoi(argv[5]));
+  const struct sockaddr_storage there = read_address(argv[3], argv[4]);
+  connect_to(fd, &there);
+  ask(fd, atoi(argv[5]), (size_t)atoi(argv[6]));
   close(fd);
   return 0;
 }

@@ -35,12 +35,12 @@ def talk_sctp(client, server, addresses):
         load_sctp(guest)
     for address in addresses:
         server.run(f"(sctp_talk serve {address} {SCTP[2]} server- >/tmp/served 2>&1 &)")
-    for address, vip in zip(addresses, VIPS):
+    for own, address, vip in zip(CLIENT, addresses, VIPS):
         # Without the service first: the guests themselves must be able to.
-        expect(client.run(f"sctp_talk ask {address} {SCTP[2]} 2 100") == "server-", f"no SCTP to {address} itself")
-        said = client.run(f"sctp_talk ask {vip} {SCTP[1]} {MESSAGES} {BYTES}")
+        expect(client.run(f"sctp_talk ask {own} {address} {SCTP[2]} 2 100") == "server-", f"no SCTP to {address} itself")
+        said = client.run(f"sctp_talk ask {own} {vip} {SCTP[1]} {MESSAGES} {BYTES}")
         expect(said == "server-", f"over {vip}: {said!r}")
-    expect("none answers" in client.run(f"sctp_talk ask {VIP4} 9 1 1 || echo none answers", check=False), "a port that is not the service's")
+    expect("none answers" in client.run(f"sctp_talk ask {CLIENT[0]} {VIP4} 9 1 1 || echo none answers", check=False), "a port that is not the service's")
 
 
 @scenario(takes=40)
