@@ -14,8 +14,8 @@
 
 namespace podswitch {
 
-// The primes on which table sizes step. With few backends a table is small; each backend has at least 50
-// entries where the ladder allows, so that max/avg is at most 1.02.
+// The primes on which table sizes step. With few backends a table is small; each backend has at least 64
+// entries where the ladder allows (up to 1023 backends), so that max/avg is at most 1.02.
 inline constexpr uint32_t kMaglevSizes[] = {1021, 4093, 16381, 65521};
 inline constexpr size_t kMaxBackends = 65521;  // of one service port: an entry has 16 bits
 uint32_t maglev_size(size_t backends) noexcept;

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where Services are found by their addresses: (virtual IP address, protocol, port) to the service port, and
-// which addresses and ports are endpoints. One table for a network. It is immutable but for the endpoint
-// filter; the next one shares with it all but what changed. Made by the configuration thread, read by
-// workers.
+// which addresses and ports are endpoints. One table for a network. It is immutable but for the filters; the
+// next one shares with it all but what changed. Made by the configuration thread, read by workers.
 #pragma once
 
-#include <atomic>
+#include <rte_prefetch.h>
+
+#include <compare>
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <vector>
 
+#include "lb/endpoint_filter.h"
 #include "lb/maglev.h"
 #include "lb/protocol.h"
 #include "switch/net/address.h"
@@ -27,9 +29,9 @@ struct Backend {
 // often the lower ones were given out, so that a flow which outlived its service does not pass for another's.
 using ServiceId = uint32_t;
 inline constexpr unsigned kServiceIndexBits = 22;
-inline constexpr uint32_t kMaxServicePorts = 1u << kServiceIndexBits;
+inline constexpr uint32_t kMaxServicePorts = (1u << kServiceIndexBits) - 1;
 constexpr uint32_t index_of(ServiceId id) noexcept {
-  return id & (kMaxServicePorts - 1);
+  return id & ((1u << kServiceIndexBits) - 1);
 }
 inline constexpr ServiceId kNoService = ~ServiceId{0};
 
@@ -50,25 +52,10 @@ struct Frontend {
 // The hash by which a flow chooses: the same on every node, hence not keyed. Ports in host order.
 uint32_t choice_hash(const IpAddress& client, uint16_t client_port, const Frontend& frontend) noexcept;
 
-// Which (address, protocol, port) are endpoints. It may say so of others, too: those flows are tracked
-// without need, no more. Bits are only ever set; a filter that has forgotten too much is replaced.
-class EndpointFilter {
- public:
-  explicit EndpointFilter(size_t endpoints);  // that it is to hold
-  void add(const IpAddress& ip, Protocol protocol, uint16_t port) noexcept;
-  bool may_contain(const IpAddress& ip, uint8_t protocol, uint16_t port) const noexcept;
-  size_t capacity() const { return capacity_; }
-  size_t memory_bytes() const { return words_ * sizeof(uint64_t); }
-
- private:
-  size_t capacity_;
-  size_t words_;  // a power of two
-  std::unique_ptr<std::atomic<uint64_t>[]> bits_;
-};
-
 class ServiceTable {
  public:
   ServiceTable();  // empty
+  ~ServiceTable();
 
   struct Change {
     Frontend frontend;
@@ -86,7 +73,7 @@ class ServiceTable {
   Hit find(const IpAddress& ip, uint8_t protocol, uint16_t port) const noexcept;
   void prefetch(const IpAddress& ip) const noexcept;
   // A cheap first question: false for nearly all addresses that no service has.
-  bool may_be_vip(const IpAddress& ip) const noexcept;
+  bool may_be_vip(const IpAddress& ip) const noexcept { return vips_->may_contain(ip); }
   const EndpointFilter& endpoints() const { return *filter_; }
 
   size_t size() const { return size_; }  // frontends
@@ -94,10 +81,28 @@ class ServiceTable {
   size_t memory_bytes() const;  // without Service objects and Maglev tables
 
  private:
-  struct Shard;
-  std::vector<std::shared_ptr<const Shard>> shards_;  // by the address's hash; a power of two
+  struct Entry;
+  struct Slot;
+  class Shard;
+  struct View;
+  struct Page;
+  using Pages = std::vector<std::shared_ptr<const Page>>;
+
+  static uint64_t hash_of(const IpAddress& ip) noexcept;
+  const View& view_of(uint64_t hash) const noexcept;
+  std::vector<Entry> all_entries() const;
+  void build(std::vector<Entry> entries);
+  void replace(std::span<const Change> changes);
+  void adopt(size_t shard, std::unique_ptr<const Shard> made);
+  void follow_vips(const ServiceTable& before, std::span<const Change> changes);
+
+  // Workers need the views only; pages keep alive what those point to, so that the next table shares by
+  // counting pages instead of shards.
+  std::vector<View> views_;  // of the shards, by the address's hash; a power of two
+  Pages pages_;
   std::shared_ptr<const EndpointFilter> filter_;
-  std::shared_ptr<const EndpointFilter> vips_;  // by address alone
+  std::shared_ptr<EndpointFilter> vips_;  // by address alone
+  size_t vips_added_ = 0;                 // to it, since it was made
   size_t size_ = 0;
 };
 

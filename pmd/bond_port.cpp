@@ -17,7 +17,7 @@
 #include "pmd/eth_device.h"
 #include "pmd/eth_errors.h"
 #include "pmd/port.h"
-#include "pmd/spin_lock.h"
+#include "lb/spin_lock.h"
 #include "switch/burst.h"
 
 namespace podswitch {

@@ -42,12 +42,12 @@ std::vector<std::unique_ptr<Worker>> make_workers(const EngineOptions& options, 
                                                   const NeighbourTable& link_hosts, rte_mempool& pool,
                                                   const std::atomic<uint32_t>& clock_seconds,
                                                   FragmentTable& fragments, std::atomic<uint32_t>& ip_ids,
-                                                  SpreadMesh* mesh) {
+                                                  FlowTable& flows, SpreadMesh* mesh) {
   std::vector<std::unique_ptr<Worker>> workers;
   for (unsigned i = 0; i < options.worker_cores.size(); ++i)
     workers.push_back(std::make_unique<Worker>(
         Worker::Setup{i, options.worker_cores[i], options.idle, publisher, fdb, remote_fdb, neighbours,
-                      link_hosts, pool, clock_seconds, fragments, ip_ids, mesh}));
+                      link_hosts, pool, clock_seconds, fragments, ip_ids, flows, mesh}));
   return workers;
 }
 
@@ -75,17 +75,23 @@ Engine::Impl::Impl(const EngineOptions& options)
       neighbours_({.capacity = kMaxNeighbours}),
       publisher_(static_cast<unsigned>(options.worker_cores.size())),
       mesh_(make_mesh(options_)),
+      flow_memory_(options.flows.file, options.flows.capacity, eal_.hugepages()),
+      flows_(flow_memory_.table(), {options.flows.capacity, options.flows.timeouts}, flow_memory_.hash()),
       workers_(make_workers(options_, publisher_, fdb_, remote_fdb_, neighbours_, link_hosts_, eal_.pool(),
-                            clock_seconds_, fragments_, ip_ids_, mesh_.get())),
+                            clock_seconds_, fragments_, ip_ids_, flows_, mesh_.get())),
       planner_(options.node_name, options.overlay, options.gateway),
       underlay_(next_hops_, link_hosts_, eal_.pool(),
                 [this](PortId port, rte_mbuf* packet) { workers_.front()->inject(port, packet); }),
       advertiser_(eal_.pool(), options.gateway.mac, options.gateway.router_lifetime_seconds(),
                   [this](PortId port, rte_mbuf* packet) { workers_.front()->inject(port, packet); }),
+      flow_keeper_(flows_, flow_memory_, Housekeeping::kTick),
       housekeeping_(fdb_, remote_fdb_, neighbours_, options.fdb.aging_seconds, workers_, clock_seconds_,
                     underlay_, publisher_) {
+  adopt_flows();
   publish({}, {});
   for (const auto& worker : workers_) worker->start();
+  housekeeping_.set_each_tick(
+      [this](uint32_t now, std::chrono::nanoseconds elapsed) { flow_keeper_.tick(now, elapsed); });
   housekeeping_.set_each_second([this](uint32_t now) { advertiser_.every_second(now); });
 }
 
@@ -95,6 +101,14 @@ Engine::Impl::~Impl() {
   publish({}, {});
   for (const auto& worker : workers_) worker->stop();
   slots_.clear();
+}
+
+// The network's number is the first that is given out, so that flows of a former daemon are of the same one.
+void Engine::Impl::adopt_flows() {
+  const Fid network = fids_.get(options_.overlay.network, 0);
+  if (!flow_memory_.has_former_flows()) return;
+  const size_t found = flows_.adopt(flow_memory_.clock_shift(clock_seconds_), network);
+  log::info("{} flows of a former daemon go on", found);
 }
 
 void Engine::Impl::wake_workers() noexcept {

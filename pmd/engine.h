@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "lb/flow_table.h"
 #include "pmd/offload_status.h"
 #include "pmd/port.h"
 #include "pmd/port_spec.h"
@@ -46,6 +47,12 @@ struct QueueName {
 };
 using Pins = std::map<QueueName, unsigned>;  // to a worker's core
 
+struct FlowOptions {
+  uint32_t capacity = 1'000'000;
+  FlowTimeouts timeouts = default_flow_timeouts();
+  std::string file;  // empty: flows end with the process
+};
+
 struct EngineOptions {
   std::string instance;                // unique per daemon; made from the control socket's path
   std::vector<unsigned> worker_cores;  // at least one, distinct
@@ -55,6 +62,7 @@ struct EngineOptions {
   MemoryOptions memory;
   uint32_t static_queues = 0;  // receive queues known before the start, to compute memory from
   Fdb::Options fdb;
+  FlowOptions flows;
   Gateway gateway;
   std::string node_name;
   OverlayOptions overlay;

@@ -16,6 +16,8 @@
 #include "pmd/assignment.h"
 #include "pmd/eal.h"
 #include "pmd/engine.h"
+#include "pmd/flow_keeper.h"
+#include "pmd/flow_memory.h"
 #include "pmd/housekeeping.h"
 #include "pmd/pod_mtu.h"
 #include "pmd/publisher.h"
@@ -61,6 +63,7 @@ class Engine::Impl final : public PortHost {
     std::map<uint64_t, NextHopId> fixed;   // static entries by FDB key
     friend bool operator==(const Stretch&, const Stretch&) = default;
   };
+  void adopt_flows();
   Stretch stretch_of(const Routing& routing);
   std::shared_ptr<PortSlot> open_slot(PortId id, const PortSpec& spec, OpenPolicy policy);
   PortId free_port_id(const std::set<PortId>& taken) const;
@@ -92,6 +95,8 @@ class Engine::Impl final : public PortHost {
   std::atomic<uint32_t> clock_seconds_{1};
   const std::unique_ptr<SpreadMesh> mesh_;  // nullptr: workers hand nothing over
   FragmentTable fragments_{{}};
+  FlowMemory flow_memory_;
+  FlowTable flows_;
   std::atomic<uint32_t> ip_ids_{static_cast<uint32_t>(rte_rdtsc())};  // begins anywhere
   std::vector<std::unique_ptr<Worker>> workers_;
 
@@ -114,6 +119,7 @@ class Engine::Impl final : public PortHost {
 
   Underlay underlay_;            // housekeeping thread
   RouterAdvertiser advertiser_;  // housekeeping thread
+  FlowKeeper flow_keeper_;       // housekeeping thread
   Housekeeping housekeeping_;
 };
 

@@ -23,7 +23,7 @@ std::string too_many(size_t known) {
 void FlowOffload::attach(const Device& device) {
   const std::scoped_lock lock(mutex_);
   device_ = device;
-  table_ = std::make_unique<FlowTable>(device.id);
+  table_ = std::make_unique<RuleTable>(device.id);
   is_broken_ = false;
   if (!is_changing_) install();
 }

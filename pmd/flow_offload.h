@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "pmd/flow_rules.h"
-#include "pmd/flow_table.h"
 #include "pmd/offload_status.h"
+#include "pmd/rule_table.h"
 
 namespace podswitch {
 
@@ -63,7 +63,7 @@ class FlowOffload {
 
   mutable std::mutex mutex_;
   std::optional<Device> device_;
-  std::unique_ptr<FlowTable> table_;  // there as long as the device is
+  std::unique_ptr<RuleTable> table_;  // there as long as the device is
   std::optional<TunnelFlows> wanted_;
   bool is_changing_ = false;   // between prepare() and settle()
   bool is_installed_ = false;  // install() has run for what is wanted

@@ -12,7 +12,6 @@ namespace podswitch {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr auto kTick = std::chrono::milliseconds(10);  // a new MAC floods for this long at most
 constexpr auto kShortTick = std::chrono::milliseconds(1);
 // New addresses within one tick that call for a short one: as long as the rings overflow, traffic with a
 // period near the tick's would post the same few again and again.
@@ -72,6 +71,10 @@ void Housekeeping::set_each_second(std::function<void(uint32_t)> work) {
   run([&] { each_second_ = std::move(work); });
 }
 
+void Housekeeping::set_each_tick(std::function<void(uint32_t, std::chrono::nanoseconds)> work) {
+  run([&] { each_tick_ = std::move(work); });
+}
+
 void Housekeeping::run_commands(std::unique_lock<std::mutex>& lock) {
   while (!commands_.empty()) {
     const auto* work = commands_.front();
@@ -89,7 +92,7 @@ void Housekeeping::loop() {
   const auto start = Clock::now();
   auto last = start;
   auto next_second = start + std::chrono::seconds(1);
-  auto tick = kTick;
+  std::chrono::milliseconds tick = kTick;
   std::unique_lock lock(mutex_);
   while (!stopping_) {
     wake_.wait_for(lock, tick, [&] { return stopping_ || !commands_.empty(); });
@@ -112,6 +115,7 @@ void Housekeeping::loop() {
         clock_seconds_, neighbour_aging_pace_.due(now - last), [&](const NeighbourTable::Record& record) {
           return static_cast<bool>(remote_fdb_.find(fdb_key(record.mac.as_u64(), record.fid)));
         });
+    if (each_tick_) each_tick_(clock_seconds_, now - last);
     last = now;
     lock.lock();
   }

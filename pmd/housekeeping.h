@@ -36,6 +36,9 @@ class Housekeeping {
   void set_ports(std::vector<Port*> ports);
   // More that this thread is to do each second, told the second of the switch's clock.
   void set_each_second(std::function<void(uint32_t)> work);
+  // What this thread is to do in each of its ticks, told that second and how long the last one was.
+  void set_each_tick(std::function<void(uint32_t, std::chrono::nanoseconds)> work);
+  static constexpr std::chrono::milliseconds kTick{10};  // a new MAC floods for this long at most
   // Writes what is waiting in the workers' rings; returns how many addresses were new or had moved.
   // Housekeeping thread.
   size_t drain_learned();
@@ -78,6 +81,7 @@ class Housekeeping {
   std::unique_ptr<PortCounterTable> counters_;  // reasons that this thread finds
   std::vector<Port*> ports_;
   std::function<void(uint32_t)> each_second_;
+  std::function<void(uint32_t, std::chrono::nanoseconds)> each_tick_;
   std::vector<Totals> last_totals_;
   std::vector<uint32_t> stalled_seconds_;
   std::atomic<bool> progress_{true};

@@ -11,7 +11,7 @@
 
 #include "pmd/poll_order.h"
 #include "pmd/port.h"
-#include "pmd/spin_lock.h"
+#include "lb/spin_lock.h"
 #include "switch/snapshot.h"
 
 namespace podswitch {

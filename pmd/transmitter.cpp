@@ -86,6 +86,8 @@ void Transmitter::hand_on(Burst& burst, const WorkerView& view, const Snapshot& 
       flood(packet, meta, view, snapshot);
     } else if (meta.verdict == Verdict::Fragment) [[unlikely]] {
       cut(packet, meta, burst.cuts[i], view, snapshot);
+    } else if (meta.verdict == Verdict::Held) [[unlikely]] {
+      continue;
     } else {
       counters_[burst.in_port].reasons[static_cast<size_t>(meta.reason)].add(1);
       dropped[dropped_count++] = packet;

@@ -24,6 +24,7 @@ Worker::Worker(const Setup& setup)
       heard_(std::make_unique<HeardRing>()),
       claimed_(std::make_unique<ClaimRing>()),
       wanted_(std::make_unique<WantedRing>()),
+      service_counters_(std::make_unique<ServiceCounters>()),
       injected_(std::make_unique<InjectRing>()),
       transmitter_(setup.pool, *counters_, local_.ip_ids),
       spin_cycles_(rte_get_tsc_hz() / 1'000'000 * kSpinMicroseconds) {
@@ -38,6 +39,9 @@ Worker::Worker(const Setup& setup)
   local_.claimed = claimed_.get();
   local_.link_hosts = &setup_.link_hosts;
   local_.wanted = wanted_.get();
+  local_.flows = &setup_.flows;
+  local_.flow_worker.random = rte_rdtsc() | 1;
+  local_.service_counters = service_counters_.get();
   if (setup_.mesh == nullptr) return;
   setup_.mesh->join(setup_.index, figures_.busy_cycles, sleeper_);
   spread_ = std::make_unique<Spread>(*setup_.mesh, setup_.index);
@@ -45,6 +49,8 @@ Worker::Worker(const Setup& setup)
 
 Worker::~Worker() {
   stop();
+  local_.held.free_all();
+  setup_.flows.give_back(local_.flow_worker.slots);
   for (Injected injected; injected_->pop(injected);) rte_pktmbuf_free(injected.packet);
 }
 
@@ -60,6 +66,17 @@ uint32_t Worker::send_injected(const WorkerView& view) noexcept {
   uint32_t count = 0;
   for (Injected injected; count < kBurstSize && injected_->pop(injected); ++count)
     transmitter_.add(injected.port, &injected.packet, 1, view);
+  return count;
+}
+
+// Fragments that waited for their first one.
+uint32_t Worker::resume_fragments(const WorkerView& view, const Snapshot& snapshot) noexcept {
+  if (!local_.held.has_due(local_.now_seconds)) [[likely]]
+    return 0;
+  const uint16_t count = local_.held.take(burst_, *local_.fdb, local_.now_seconds);
+  if (count == 0) return 0;
+  run_later_stages(burst_, snapshot, local_);
+  transmitter_.hand_on(burst_, view, snapshot);
   return count;
 }
 
@@ -101,14 +118,15 @@ uint32_t Worker::poll_once(const Revision& revision) noexcept {
   const WorkerView& view = revision.workers[setup_.index];
   local_.now_seconds = setup_.clock_seconds.load(std::memory_order_relaxed);
   const uint32_t taken_over = spread_ == nullptr ? 0 : take_over(view, *revision.snapshot);
+  const uint32_t resumed = resume_fragments(view, *revision.snapshot);
   const uint32_t injected = send_injected(view);
   const uint32_t received = injected + view.order->round([&](uint16_t queue) noexcept {
     return poll(view.queues[queue], view, *revision.snapshot);
   });
-  if (received + taken_over == 0) return 0;
+  if (received + taken_over + resumed == 0) return 0;
   transmitter_.flush(view);
   figures_.packets.add(received);
-  return received + taken_over;
+  return received + taken_over + resumed;
 }
 
 uint32_t Worker::poll(const RxQueue& rx, const WorkerView& view, const Snapshot& snapshot) noexcept {

@@ -43,6 +43,7 @@ class Worker {
     const std::atomic<uint32_t>& clock_seconds;
     FragmentTable& fragments;
     std::atomic<uint32_t>& ip_ids;
+    FlowTable& flows;
     SpreadMesh* mesh = nullptr;  // nullptr: nothing is handed over
   };
   explicit Worker(const Setup& setup);
@@ -61,6 +62,9 @@ class Worker {
   uint64_t learn_queue_full() const { return local_.learn_queue_full.get(); }
   uint64_t fragments_evicted() const { return local_.fragments_evicted.get(); }
   uint64_t fragments_busy() const { return local_.fragments_busy.get(); }
+  const FlowFigures& flow_figures() const { return local_.flow_figures; }
+  uint32_t free_flow_slots() const { return local_.flow_worker.slots.count.load(std::memory_order_relaxed); }
+  ServiceCounters& service_counters() { return *service_counters_; }  // configuration thread makes room
   uint64_t neighbour_answers() const { return local_.neighbour_answers.get(); }
   LearnRing& learned() { return *learned_; }  // housekeeping thread pops
   HeardRing& heard() { return *heard_; }      // housekeeping thread pops
@@ -77,6 +81,7 @@ class Worker {
   uint32_t poll(const RxQueue& rx, const WorkerView& view, const Snapshot& snapshot) noexcept;
   uint32_t take_over(const WorkerView& view, const Snapshot& snapshot) noexcept;
   uint32_t send_injected(const WorkerView& view) noexcept;
+  uint32_t resume_fragments(const WorkerView& view, const Snapshot& snapshot) noexcept;
   void account(uint32_t packets) noexcept;
   uint64_t lap() noexcept;
   void rest(const Revision& revision) noexcept;
@@ -88,6 +93,7 @@ class Worker {
   std::unique_ptr<HeardRing> heard_;
   std::unique_ptr<ClaimRing> claimed_;
   std::unique_ptr<WantedRing> wanted_;
+  std::unique_ptr<ServiceCounters> service_counters_;
   struct Injected {
     rte_mbuf* packet;
     PortId port;

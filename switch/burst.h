@@ -16,7 +16,7 @@
 
 namespace podswitch {
 
-inline constexpr uint16_t kBurstSize = 32;
+inline constexpr uint16_t kBurstSize = 32;  // a bit each in 32
 
 enum class Verdict : uint8_t {
   Undecided,
@@ -25,6 +25,7 @@ enum class Verdict : uint8_t {
   Forward,   // to meta.out_port
   Flood,     // to every other member of meta.fid
   Fragment,  // larger than its next hop takes: cut as the burst's cuts say
+  Held,      // not the burst's any more
   Drop,      // because of meta.reason
 };
 
@@ -60,6 +61,8 @@ struct Cut {
 struct Burst {
   PortId in_port = kNoPort;
   uint16_t count = 0;
+  uint32_t with_hop = 0;    // bit i: the translate stage has found hops[i]
+  uint32_t translated = 0;  // bit i: packets[i] is not as it was received
   uint16_t to_route = 0;    // how many have, or had, Verdict::Route
   uint16_t to_deliver = 0;  // the same of Verdict::Deliver
   std::array<rte_mbuf*, kBurstSize> packets;
@@ -67,7 +70,8 @@ struct Burst {
   // Of meta's FDB keys; beside it, because a wider PacketMeta costs every packet.
   std::array<Fdb::Place, kBurstSize> source_place;
   std::array<Fdb::Place, kBurstSize> destination_place;
-  std::array<Cut, kBurstSize> cuts;  // written with Verdict::Fragment only
+  std::array<Cut, kBurstSize> cuts;             // written with Verdict::Fragment only
+  std::array<const NextHop*, kBurstSize> hops;  // of what is routed; nullptr: no route
 
   // False: no verdict is Undecided. May be true although none is.
   bool is_any_open() const noexcept { return to_route + to_deliver < count; }

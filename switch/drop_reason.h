@@ -39,6 +39,13 @@ enum class Disposition : uint8_t { Dropped, Forwarded };
   X(TunnelVniUnknown, tunnel_vni_unknown, Dropped,   "tunnel packet of a VNI that no network has")               \
   X(TunnelNotForUs,   tunnel_not_for_us,  Dropped,   "out of a tunnel or from the underlay, but for no pod of this node") \
   X(TunnelSource,     tunnel_source,      Dropped,   "from outside, but its source belongs to a pod of this node or to a node that it did not come from") \
+  X(ServicePort,      service_port,       Dropped,   "to the address of a Service that has no such protocol and port: refused, as are pings") \
+  X(ServiceNoEndpoint, service_no_endpoint, Dropped, "to a Service without endpoints: refused")                \
+  X(ServiceNoConnection, service_no_connection, Dropped, "to a Service, but of no connection, and it begins none") \
+  X(FlowTableFull,    flow_table_full,    Dropped,   "begins a connection to a Service, but the flow table is full") \
+  X(FlowNoPort,       flow_no_port,       Dropped,   "begins a connection, but its answers would look like another's, whatever its port") \
+  X(FlowUntranslatable, flow_untranslatable, Dropped, "of a Service's connection, but its headers lie in several buffers, or it is SCTP in fragments") \
+  X(FragmentEarly,    fragment_early,     Dropped,   "fragment to or from a Service whose first fragment did not come in time, or too many such") \
   X(HandOverRefused,  hand_over_refused,  Dropped,   "another worker was to finish the packet, but too many waited for it, or the uplink had gone") \
   X(SamePort,         same_port,          Dropped,   "destination lives on the port of origin")                  \
   X(NoOtherPort,      no_other_port,      Dropped,   "flooded, but the network has no other port")               \

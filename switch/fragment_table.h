@@ -14,8 +14,8 @@
 #include <memory>
 #include <optional>
 
-#include "switch/net/keyed_hash.h"
 #include "switch/net/address.h"
+#include "switch/net/keyed_hash.h"
 #include "switch/net/l3.h"
 
 namespace podswitch {

@@ -38,14 +38,6 @@ constexpr std::array<Kind, 6> kIpv6Kinds{{{net::kIcmpv6TimeExceeded, 0},
                                           {net::kIcmpv6Unreachable, 1},
                                           {net::kIcmpv6TooBig, 0}}};
 
-// All of the chain: the mbufs behind the first are trimmed or freed, so that they must be ours as well.
-bool is_shared(const rte_mbuf& packet) noexcept {
-  for (const rte_mbuf* segment = &packet; segment != nullptr; segment = segment->next)
-    if (rte_mbuf_refcnt_read(segment) != 1) return true;
-  if (RTE_MBUF_CLONED(&packet)) return true;
-  return RTE_MBUF_HAS_EXTBUF(&packet) && rte_mbuf_ext_refcnt_read(packet.shinfo) != 1;
-}
-
 bool is_group_frame(const rte_mbuf& packet) noexcept {
   constexpr uint8_t kGroupBit = 1;
   return (*rte_pktmbuf_mtod(&packet, const uint8_t*) & kGroupBit) != 0;
@@ -184,7 +176,7 @@ bool make_ipv6(rte_mbuf& packet, uint16_t l3_offset, IcmpError error, const Ipv6
 
 bool make_icmp_error(rte_mbuf& packet, uint16_t l3_offset, IcmpError error, const IpAddress& source,
                      uint16_t mtu) noexcept {
-  if (l3_offset < sizeof(net::EtherHeader) || is_shared(packet)) return false;
+  if (l3_offset < sizeof(net::EtherHeader) || net::is_shared(packet)) return false;
   const uint16_t told = error == IcmpError::TooBig ? mtu : 0;
   return source.is_v4() ? make_ipv4(packet, l3_offset, error, source.v4(), told)
                         : make_ipv6(packet, l3_offset, error, source.v6, told);

@@ -10,8 +10,8 @@
 #include <cstdint>
 #include <cstring>
 
-#include "switch/net/keyed_hash.h"
 #include "switch/net/address.h"
+#include "switch/net/keyed_hash.h"
 
 namespace podswitch {
 

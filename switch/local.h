@@ -7,9 +7,12 @@
 #include <array>
 #include <cstdint>
 
+#include "lb/flow_table.h"
+#include "lb/service_counters.h"
 #include "switch/burst.h"
 #include "switch/counters.h"
 #include "switch/fdb.h"
+#include "switch/held_fragments.h"
 #include "switch/icmp_limiter.h"
 #include "switch/ip_ids.h"
 #include "switch/neighbour_table.h"
@@ -50,6 +53,14 @@ using WantedRing = SpscRing<IpAddress, 256>;
 inline constexpr IcmpLimiter::Options kWantedLimits{
     .rate = 1000, .burst = 200, .destination_rate = 100, .destination_burst = 20};
 
+// What became of connections' first packets.
+struct FlowFigures {
+  Counter begun;
+  Counter refused;        // the table was full, or no port was free
+  Counter evicted;        // others gave way
+  Counter ports_changed;  // the source port had to be another one
+};
+
 class Spreader;
 class FragmentTable;
 
@@ -77,6 +88,11 @@ struct Local {
   const NeighbourTable* link_hosts = nullptr;  // of the underlay
   WantedRing* wanted = nullptr;
   IcmpLimiter wanted_limiter{kWantedLimits, rte_get_tsc_hz()};
+  FlowTable* flows = nullptr;  // of all workers
+  FlowWorker flow_worker;
+  FlowFigures flow_figures;
+  ServiceCounters* service_counters = nullptr;
+  HeldFragments held;
   Counter learn_queue_full;  // events lost: the packet floods, and its next one posts again
 
   // Posts an event, unless it was posted not long ago.

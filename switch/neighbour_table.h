@@ -16,8 +16,8 @@
 #include <optional>
 
 #include "switch/ids.h"
-#include "switch/net/keyed_hash.h"
 #include "switch/net/address.h"
+#include "switch/net/keyed_hash.h"
 
 namespace podswitch {
 

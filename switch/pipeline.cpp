@@ -24,6 +24,7 @@ void run_later_stages(Burst& burst, const Snapshot& snapshot, Local& local) noex
     stages::learn(burst, snapshot, local);
     stages::answer(burst, snapshot, local);
   }
+  if (snapshot.services != nullptr) stages::translate(burst, snapshot, local);
   stages::route(burst, snapshot, local);
   stages::deliver(burst, snapshot, local);
   if (burst.is_any_open()) stages::forward(burst, snapshot, local);

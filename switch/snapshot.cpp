@@ -19,6 +19,7 @@ uint16_t Gateway::router_lifetime_seconds() const {
 }
 
 Fid FidMap::get(const std::string& network, uint16_t vlan) {
+  if (vlan != 0) get(network, 0);
   const auto [it, is_new] = fids_.try_emplace({network, vlan}, static_cast<Fid>(names_.size()));
   if (!is_new) return it->second;
   if (names_.size() >= kNoFid) {
@@ -152,9 +153,15 @@ void add_routing(Snapshot& snapshot, const Gateway& gateway, const Routing& rout
   snapshot.next_hops = routing.next_hops;
   if (routing.tunnel) add_tunnel(snapshot, *routing.tunnel, fids);
   snapshot.fids.resize(fids.size());
-  for (Fid fid = 0; fid < snapshot.fids.size(); ++fid)
-    if (const auto table = routing.tables.find(fids.name(fid).first); table != routing.tables.end())
-      snapshot.fids[fid].routes = table->second.get();
+  if (routing.services.table && !routing.services.table->empty()) snapshot.services = routing.services.table;
+  for (Fid fid = 1; fid < snapshot.fids.size(); ++fid) {
+    FidView& view = snapshot.fids[fid];
+    const std::string& network = fids.name(fid).first;
+    view.network = fids.network_of(fid);
+    if (const auto table = routing.tables.find(network); table != routing.tables.end())
+      view.routes = table->second.get();
+    if (network == routing.services.network) view.services = snapshot.services.get();
+  }
   for (const auto& [network, table] : routing.tables) snapshot.tables.push_back(table);
   for (const IpAddress& ip : gateway.ips) {
     if (ip.is_v4() && !snapshot.icmp_source_v4) snapshot.icmp_source_v4 = ip;

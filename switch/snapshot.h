@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "lb/service_table.h"
 #include "switch/ids.h"
 #include "switch/lpm.h"
 #include "switch/net/address.h"
@@ -86,9 +87,11 @@ struct PortView {
 static_assert(sizeof(PortView) <= 32);
 
 struct FidView {
-  uint16_t vlan = 0;            // the tag that trunk members see
-  uint32_t vni = 0;             // stretched over nodes as this one; 0: of this node alone
-  const Lpm* routes = nullptr;  // of the network; nullptr: it has none
+  uint16_t vlan = 0;                       // the tag that trunk members see
+  uint16_t network = kNoFid;               // the same for all VLANs of it: the Fid of its untagged frames
+  uint32_t vni = 0;                        // stretched over nodes as this one; 0: of this node alone
+  const Lpm* routes = nullptr;             // of the network; nullptr: it has none
+  const ServiceTable* services = nullptr;  // of the network; nullptr: it has none
   std::vector<PortId> members;
 };
 
@@ -158,11 +161,14 @@ struct Snapshot {
   std::vector<FidView> fids;      // by Fid
   AddressTable addresses;
   const NextHopTable* next_hops = nullptr;  // what routes name; outlives the snapshot
+  uint32_t routes_version = 1;              // another one: flows look for their next hops anew; never 0
   std::optional<IpAddress> icmp_source_v4;  // of errors about packets that are routed
   std::optional<IpAddress> icmp_source_v6;
   uint16_t router_lifetime_seconds = 0;  // in router advertisements
   TunnelView tunnel;
-  std::vector<std::shared_ptr<const Lpm>> tables;  // what FidView points into
+  // What FidView points into.
+  std::vector<std::shared_ptr<const Lpm>> tables;
+  std::shared_ptr<const ServiceTable> services;
   // What PortView points into.
   std::vector<std::unique_ptr<Guard>> guards;
   std::vector<std::unique_ptr<std::array<Fid, kVlanCount>>> trunk_tables;
@@ -181,6 +187,8 @@ class FidMap {
  public:
   // Throws std::length_error when all 65,534 are taken.
   Fid get(const std::string& network, uint16_t vlan);
+  // The number of VLAN 0 of the same network, which it has had before any other.
+  Fid network_of(Fid fid) const { return fids_.at({names_.at(fid).first, 0}); }
   // The network and VLAN behind a number that get() gave out.
   const std::pair<std::string, uint16_t>& name(Fid fid) const { return names_.at(fid); }
   size_t size() const { return names_.size(); }
@@ -209,6 +217,11 @@ struct Gateway {
 struct Routing {
   const NextHopTable* next_hops = nullptr;
   std::map<std::string, std::shared_ptr<const Lpm>> tables;  // by network
+  struct Services {
+    std::string network;
+    std::shared_ptr<const ServiceTable> table;  // nullptr or empty: there are none
+  };
+  Services services;
   struct Tunnel {
     net::Encapsulation encapsulation = net::Encapsulation::Vxlan;
     uint16_t udp_port = 0;

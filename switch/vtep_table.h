@@ -14,8 +14,8 @@
 #include <span>
 #include <vector>
 
-#include "switch/net/keyed_hash.h"
 #include "switch/net/address.h"
+#include "switch/net/keyed_hash.h"
 #include "switch/next_hop.h"
 
 namespace podswitch {

@@ -19,6 +19,16 @@ class KeyedHash {
     return hash;
   }
 
+  // As a table that outlives the process was hashed.
+  static KeyedHash of(uint64_t seed, uint64_t factor) {
+    KeyedHash hash;
+    hash.seed_ = seed;
+    hash.factor_ = factor | 1;
+    return hash;
+  }
+  uint64_t seed() const noexcept { return seed_; }
+  uint64_t factor() const noexcept { return factor_; }
+
   // Any bits of the result are good.
   template <typename... Word>
   uint64_t operator()(Word... words) const noexcept {

@@ -21,4 +21,13 @@ const T* header_at(const rte_mbuf& packet, uint32_t offset) noexcept {
   return header_at<T>(const_cast<rte_mbuf&>(packet), offset);
 }
 
+// All of the chain: who makes another packet of it trims or frees the mbufs behind the first, so that they
+// must be ours as well.
+inline bool is_shared(const rte_mbuf& packet) noexcept {
+  for (const rte_mbuf* segment = &packet; segment != nullptr; segment = segment->next)
+    if (rte_mbuf_refcnt_read(segment) != 1) return true;
+  if (RTE_MBUF_CLONED(&packet)) return true;
+  return RTE_MBUF_HAS_EXTBUF(&packet) && rte_mbuf_ext_refcnt_read(packet.shinfo) != 1;
+}
+
 }  // namespace podswitch::net

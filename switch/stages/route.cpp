@@ -17,6 +17,7 @@
 #include "switch/stages/answer.h"
 #include "switch/stages/next_hop.h"
 #include "switch/stages/stages.h"
+#include "switch/stages/translate.h"
 
 namespace podswitch::stages {
 namespace {
@@ -42,19 +43,19 @@ class Router {
 
   // The next hop of each packet, fetched while those of the others are looked for: with many nodes they are
   // in no near cache. From the underlay packets go to pods, whose next hops have no template.
-  void find_hops(const Burst& burst) noexcept {
+  void find_hops(Burst& burst) noexcept {
     for (uint16_t i = 0; i < burst.count; ++i) {
       const PacketMeta& meta = burst.meta[i];
       if (meta.verdict != Verdict::Route) continue;
-      hops_[i] = hop_of_destination(*burst.packets[i], meta);
-      if (hops_[i] == nullptr) continue;
-      rte_prefetch0(&hops_[i]->kind);
-      if (!from_underlay_) rte_prefetch0(hops_[i]);
+      if ((burst.with_hop >> i & 1) == 0) burst.hops[i] = hop_of_destination(*burst.packets[i], meta);
+      if (burst.hops[i] == nullptr) continue;
+      rte_prefetch0(&burst.hops[i]->kind);
+      if (!from_underlay_) rte_prefetch0(burst.hops[i]);
     }
   }
 
   void route(rte_mbuf& packet, PacketMeta& meta, uint16_t index) noexcept {
-    hop_ = hops_[index];
+    hop_ = burst_.hops[index];
     const auto l3 = net::inspect_l3(packet, meta.ether_type, meta.l3_offset);
     if (!l3) return meta.drop(DropReason::Malformed);
     if (meta.ether_type == net::kEtherTypeIpv4)
@@ -180,8 +181,13 @@ class Router {
     if (!source || !local_.icmp_limiter.allow(source_of(packet, meta), rte_rdtsc()) ||
         !make_icmp_error(packet, meta.l3_offset, error, *source, mtu))
       return;
+    if ((burst_.translated >> (&meta - burst_.meta.data()) & 1) != 0) tell_as_it_was(packet, meta);
     if (!turn_back(packet, meta)) return meta.drop(reason);
     (*local_.ports)[in_].reasons[static_cast<size_t>(reason)].add(1);
+  }
+
+  void tell_as_it_was(rte_mbuf& packet, PacketMeta& meta) noexcept {
+    Translator(burst_, snapshot_, local_).translate_error(packet, meta);
   }
 
   // To the sender, as what the packet has become. False: there is no way.
@@ -216,8 +222,7 @@ class Router {
   const Snapshot& snapshot_;
   Local& local_;
   const bool from_underlay_;
-  std::array<const NextHop*, kBurstSize> hops_;  // of the burst's packets that are routed
-  const NextHop* hop_ = nullptr;                 // of the packet in hand
+  const NextHop* hop_ = nullptr;  // of the packet in hand
 };
 
 }  // namespace

@@ -37,6 +37,10 @@ void learn(Burst& burst, const Snapshot& snapshot, Local& local) noexcept;
 // Other IP packets to the switch's own MAC are to be routed.
 void answer(Burst& burst, const Snapshot& snapshot, Local& local) noexcept;
 
+// Gives packets to and from Services the addresses of the other end; answers what a Service refuses. Finds
+// their next hops.
+void translate(Burst& burst, const Snapshot& snapshot, Local& local) noexcept;
+
 // Finds the next hop of what is to be routed, answers with ICMP errors, encapsulates, says what is to be cut.
 void route(Burst& burst, const Snapshot& snapshot, Local& local) noexcept;
 

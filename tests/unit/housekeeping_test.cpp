@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pmd/housekeeping.h"
+#include "pmd/flow_memory.h"
 
 #include <gtest/gtest.h>
 
@@ -19,7 +20,7 @@ class HousekeepingTest : public testing::Test {
       : fdb_(options), publisher_(1) {
     workers_.push_back(std::make_unique<Worker>(
         Worker::Setup{0, 0, IdlePolicy::Adaptive, publisher_, fdb_, remote_fdb_, neighbours_, link_hosts_,
-                      test::packet_pool(), clock_, fragments_, ip_ids_}));
+                      test::packet_pool(), clock_, fragments_, ip_ids_, flows_}));
     housekeeping_ = std::make_unique<Housekeeping>(fdb_, remote_fdb_, neighbours_, options.aging_seconds,
                                                    workers_, clock_, underlay_, publisher_);
   }
@@ -39,6 +40,8 @@ class HousekeepingTest : public testing::Test {
   Publisher publisher_;
   std::atomic<uint32_t> clock_{1};
   FragmentTable fragments_{{.capacity = 1}};
+  FlowMemory flow_memory_{"", kMinFlows, false};
+  FlowTable flows_{flow_memory_.table(), {.capacity = kMinFlows}, flow_memory_.hash()};
   std::atomic<uint32_t> ip_ids_{0};
   std::vector<std::unique_ptr<Worker>> workers_;
   NeighbourTable link_hosts_{{.capacity = 1}};

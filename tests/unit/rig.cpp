@@ -17,6 +17,8 @@ std::string Outcome::verdict() const {
       return "fragment";
     case Verdict::Deliver:
       return "deliver";
+    case Verdict::Held:
+      return "held";
     case Verdict::Undecided:
       break;
   }
@@ -36,6 +38,8 @@ Rig::Rig(const std::vector<BridgePort>& ports, const Gateway& gateway, const Rou
   local_.ip_ids = IpIds(ip_ids_);
   local_.link_hosts = &link_hosts_;
   local_.wanted = &wanted_;
+  local_.flows = &flows_;
+  local_.service_counters = &service_counters_;
   local_.now_seconds = 1;
   for (const BridgePort& port : ports) {
     if (!port.mac) continue;

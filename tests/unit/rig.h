@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "pmd/flow_memory.h"
 #include "switch/fragment_table.h"
 #include "switch/pipeline.h"
 #include "switch/stages/stages.h"
@@ -47,6 +48,9 @@ class Rig {
   const Local& local() const { return local_; }
   std::vector<IpAddress> wanted();  // since the last call
   NeighbourTable& link_hosts() { return link_hosts_; }
+  FlowTable& flows() { return flows_; }
+  ServiceCounters& service_counters() { return service_counters_; }
+  void pass_seconds(uint32_t seconds) { local_.now_seconds += seconds; }
 
  private:
   FidMap fids_;
@@ -61,6 +65,9 @@ class Rig {
   LearnRing learned_;
   HeardRing heard_;
   FragmentTable fragments_{{.capacity = 10}};
+  FlowMemory flow_memory_{"", kMinFlows, false};
+  FlowTable flows_{flow_memory_.table(), {.capacity = kMinFlows}, flow_memory_.hash()};
+  ServiceCounters service_counters_;
   std::atomic<uint32_t> ip_ids_{1};
   Local local_;
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Real workers, one of which polls an uplink that brings tunnel packets: the others finish some of them.
 #include "pmd/spread.h"
+#include "pmd/flow_memory.h"
 
 #include <gtest/gtest.h>
 #include <sched.h>
@@ -142,7 +143,7 @@ class SpreadTest : public testing::Test {
     for (unsigned i = 0; i < workers; ++i)
       workers_.push_back(std::make_unique<Worker>(
           Worker::Setup{i, core(i), IdlePolicy::Adaptive, *publisher_, fdb_, remote_fdb_, neighbours_,
-                        link_hosts_, packet_pool(), clock_, fragments_, ip_ids_, mesh_.get()}));
+                        link_hosts_, packet_pool(), clock_, fragments_, ip_ids_, flows_, mesh_.get()}));
     publish(0);
     for (const auto& worker : workers_) worker->start();
   }
@@ -244,6 +245,8 @@ class SpreadTest : public testing::Test {
   std::unique_ptr<Publisher> publisher_;
   std::atomic<uint32_t> clock_{1};
   FragmentTable fragments_{{.capacity = 1}};
+  FlowMemory flow_memory_{"", kMinFlows, false};
+  FlowTable flows_{flow_memory_.table(), {.capacity = kMinFlows}, flow_memory_.hash()};
   std::atomic<uint32_t> ip_ids_{0};
   uint64_t revision_ = 0;
 };

@@ -33,7 +33,7 @@ BenchSwitch::BenchSwitch(const Setup& setup)
   for (unsigned i = 0; i < setup.cores.size(); ++i)
     workers_.push_back(std::make_unique<Worker>(
         Worker::Setup{i, setup.cores[i], IdlePolicy::Adaptive, publisher_, fdb_, remote_fdb_, neighbours_,
-                      link_hosts_, setup.pool, clock_seconds_, fragments_, ip_ids_}));
+                      link_hosts_, setup.pool, clock_seconds_, fragments_, ip_ids_, flows_}));
   run(std::vector<bool>(setup.cores.size(), false));
   fill_table(setup);
   for (const auto& worker : workers_) worker->start();

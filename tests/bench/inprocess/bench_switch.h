@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "pmd/flow_memory.h"
 #include "pmd/publisher.h"
 #include "pmd/worker.h"
 #include "switch/fragment_table.h"
@@ -68,6 +69,8 @@ class BenchSwitch {
   Publisher publisher_;
   std::atomic<uint32_t> clock_seconds_{1};
   FragmentTable fragments_{{.capacity = 1}};
+  FlowMemory flow_memory_{"", kMinFlows, false};
+  FlowTable flows_{flow_memory_.table(), {.capacity = kMinFlows}, flow_memory_.hash()};
   std::atomic<uint32_t> ip_ids_{0};
   FidMap fids_;
   std::vector<std::unique_ptr<PortSlot>> sources_, sinks_;  // sources: two for each worker

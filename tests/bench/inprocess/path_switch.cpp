@@ -40,7 +40,7 @@ PathSwitch::PathSwitch(Path path, unsigned core, uint32_t flows, const Cluster& 
   make_ports(flows);
   worker_ = std::make_unique<Worker>(Worker::Setup{0, core, IdlePolicy::Adaptive, publisher_, fdb_,
                                                    remote_fdb_, neighbours_, link_hosts_, pool,
-                                                   clock_seconds_, fragments_, ip_ids_});
+                                                   clock_seconds_, fragments_, ip_ids_, flows_});
   run(false);
   fill_table();
   worker_->start();

@@ -8,6 +8,7 @@
 #include <memory>
 #include <string_view>
 
+#include "pmd/flow_memory.h"
 #include "pmd/publisher.h"
 #include "pmd/worker.h"
 #include "switch/fragment_table.h"
@@ -52,6 +53,8 @@ class PathSwitch {
   Publisher publisher_{1};
   std::atomic<uint32_t> clock_seconds_{1};
   FragmentTable fragments_{{.capacity = 1}};
+  FlowMemory flow_memory_{"", kMinFlows, false};
+  FlowTable flows_{flow_memory_.table(), {.capacity = kMinFlows}, flow_memory_.hash()};
   std::atomic<uint32_t> ip_ids_{0};
   FidMap fids_;
   std::vector<BridgePort> bridge_ports_;

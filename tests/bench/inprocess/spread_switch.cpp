@@ -14,7 +14,7 @@ SpreadSwitch::SpreadSwitch(const Setup& setup, const Cluster& cluster, rte_mempo
   for (unsigned i = 0; i < workers; ++i)
     workers_.push_back(std::make_unique<Worker>(
         Worker::Setup{i, setup.cores[i], IdlePolicy::Adaptive, publisher_, fdb_, remote_fdb_, neighbours_,
-                      link_hosts_, pool, clock_seconds_, fragments_, ip_ids_, mesh_.get()}));
+                      link_hosts_, pool, clock_seconds_, fragments_, ip_ids_, flows_, mesh_.get()}));
   run(false);
   for (const auto& worker : workers_) worker->start();
 }

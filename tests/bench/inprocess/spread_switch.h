@@ -9,6 +9,7 @@
 #include <memory>
 #include <vector>
 
+#include "pmd/flow_memory.h"
 #include "pmd/publisher.h"
 #include "pmd/spread.h"
 #include "pmd/worker.h"
@@ -85,6 +86,8 @@ class SpreadSwitch {
   Publisher publisher_;
   std::atomic<uint32_t> clock_seconds_{1};
   FragmentTable fragments_{{.capacity = 1}};
+  FlowMemory flow_memory_{"", kMinFlows, false};
+  FlowTable flows_{flow_memory_.table(), {.capacity = kMinFlows}, flow_memory_.hash()};
   std::atomic<uint32_t> ip_ids_{0};
   FidMap fids_;
   std::unique_ptr<SpreadMesh> mesh_;

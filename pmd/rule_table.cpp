@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "pmd/flow_table.h"
+#include "pmd/rule_table.h"
 
 #include <fmt/format.h>
 #include <rte_errno.h>
@@ -22,7 +22,7 @@ std::string refusal(const FlowRule& rule, const RteFlowRule& encoded, const rte_
 
 }  // namespace
 
-std::string FlowTable::why_not(const FlowRule& rule) const {
+std::string RuleTable::why_not(const FlowRule& rule) const {
   const RteFlowRule encoded(rule);
   rte_flow_error error{};
   const int result =
@@ -30,7 +30,7 @@ std::string FlowTable::why_not(const FlowRule& rule) const {
   return result == 0 ? std::string() : refusal(rule, encoded, error, result);
 }
 
-std::string FlowTable::add(const FlowRule& rule) {
+std::string RuleTable::add(const FlowRule& rule) {
   if (contains(rule)) return {};
   if (std::string reason = why_not(rule); !reason.empty()) return reason;
   const RteFlowRule encoded(rule);
@@ -42,7 +42,7 @@ std::string FlowTable::add(const FlowRule& rule) {
   return {};
 }
 
-std::string FlowTable::remove(const FlowRule& rule) {
+std::string RuleTable::remove(const FlowRule& rule) {
   const auto found = rules_.find(rule);
   if (found == rules_.end()) return {};
   rte_flow_error error{};
@@ -52,14 +52,14 @@ std::string FlowTable::remove(const FlowRule& rule) {
   return {};
 }
 
-std::string FlowTable::flush() {
+std::string RuleTable::flush() {
   rules_.clear();  // the handles are invalid either way
   rte_flow_error error{};
   const int result = rte_flow_flush(device_, &error);
   return result == 0 ? std::string() : message_of(error, result);
 }
 
-std::optional<uint64_t> FlowTable::packets(const FlowRule& rule) const {
+std::optional<uint64_t> RuleTable::packets(const FlowRule& rule) const {
   const auto found = rules_.find(rule);
   if (found == rules_.end() || !rule.action.is_counted) return std::nullopt;
   const RteFlowRule encoded(rule);

@@ -14,9 +14,9 @@
 
 namespace podswitch {
 
-class FlowTable {
+class RuleTable {
  public:
-  explicit FlowTable(uint16_t device) : device_(device) {}
+  explicit RuleTable(uint16_t device) : device_(device) {}
 
   // Empty: it would be taken. Else why not.
   std::string why_not(const FlowRule& rule) const;

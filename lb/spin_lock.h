@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Held by a worker for one send of a burst to a queue that several workers share; never inside a stage.
-// std::atomic rather than rte_spinlock, so that ThreadSanitizer understands it.
+// Held for moments: by a worker for one send of a burst to a queue that several share, or while it takes a
+// batch of free places for flows. std::atomic rather than rte_spinlock, so that ThreadSanitizer understands
+// it.
 #pragma once
 
 #include <rte_pause.h>
