@@ -33,7 +33,7 @@ class Cluster:
         # Nothing may age while the others have their turn.
         options = {"pods.gateway": GATEWAY_IP, "pods.gateway-mac": GATEWAY_MAC,
                    "flows.udp-timeout": AGING_SECONDS, "flows.udp-stream-timeout": AGING_SECONDS}
-        return {**options, **({"flows.size": self.room} if self.room else {})}
+        return {**options, **({"flows.capacity": self.room} if self.room else {})}
 
     def port(self, number):
         """podswitch's options of the generator's port."""
