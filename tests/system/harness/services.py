@@ -156,13 +156,15 @@ def ask(one, text):
 
 
 def sources(frames):
-    """Source addresses of IP packets in frames that a Wire has got, without neighbour discovery."""
+    """Source addresses of IP packets to this pod, in frames that a Wire has got, without neighbour discovery."""
     found = set()
     for frame in frames:
         (kind,) = struct.unpack_from("!H", frame, 12)
+        if frame[0] & 1:  # to a group
+            continue
         if kind == 0x0800:
             found.add(socket.inet_ntop(socket.AF_INET, frame[26:30]))
-        elif kind == 0x86dd and frame[20] != 58:  # ICMPv6
+        elif kind == 0x86dd and not (frame[20] == 58 and 133 <= frame[54] <= 137):
             found.add(socket.inet_ntop(socket.AF_INET6, frame[22:38]))
     return found
 

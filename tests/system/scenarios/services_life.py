@@ -127,7 +127,7 @@ def connections_are_counted_by_service(world):
 
 def expect_to_go_on(world, interrupt):
     """TCP and UDP conversations with several backends go on where they were, and new ones are made."""
-    switch, client, backends = node(world, 3)
+    switch, client, backends = node(world, 3, **{"flows.file": world.path("flows")})
     web(world, switch, backends)
     for i, one in enumerate(backends):
         UdpServer(world, one, f"b{i + 1}", addresses(11 + i), 8080)
