@@ -89,7 +89,7 @@ Client::Reply send_objects(Client& client, const CommandLine& line) {
     throw file.located(error);
   }
   for (const auto& [kind, count] : sender.skipped())
-    fmt::print(stderr, "podswitch: {} of kind {} skipped: podswitch takes v1 Node and Port\n", count, kind);
+    fmt::print(stderr, "podswitch: {} of kind {} skipped: podswitch takes {}\n", count, kind, kKindsInWords);
   if (sender.sent() == 0 && sender.skipped().empty() && !line.arguments.contains("prune"))
     throw Error(file.name(), "there is no object in it");
   try {

@@ -17,6 +17,7 @@
 namespace podswitch {
 namespace {
 
+constexpr size_t kFlushBytes = 65536;
 constexpr size_t kMaxRefusals = 100;  // that are kept to be shown
 
 std::vector<Problem> problems_of(const nlohmann::json& answer) {
@@ -54,18 +55,21 @@ Client::Client(const std::string& path) : path_(path) {
 
 Client::Reply Client::call(const std::string& command, nlohmann::json arguments) {
   const uint64_t id = next_id_++;
-  send_line({{"id", id}, {"command", command}, {"args", std::move(arguments)}});
+  queue_line({{"id", id}, {"command", command}, {"args", std::move(arguments)}});
+  flush();
   return wait_for(id);
 }
 
-void Client::send_object(const nlohmann::json& object) {
+void Client::send_object(nlohmann::json object) {
   if (first_object_id_ == 0) first_object_id_ = next_id_;
-  send_line({{"id", next_id_++}, {"object", object}});
+  queue_line({{"id", next_id_++}, {"object", std::move(object)}});
+  if (output_.size() >= kFlushBytes) flush();
 }
 
 Client::Reply Client::commit(nlohmann::json arguments, const WhileWaiting& while_waiting) {
   const uint64_t id = next_id_++;
-  send_line({{"id", id}, {"command", "commit"}, {"args", std::move(arguments)}});
+  queue_line({{"id", id}, {"command", "commit"}, {"args", std::move(arguments)}});
+  flush();
   try {
     return wait_for(id, while_waiting);
   } catch (const Error&) {
@@ -74,11 +78,15 @@ Client::Reply Client::commit(nlohmann::json arguments, const WhileWaiting& while
   }
 }
 
-void Client::send_line(const nlohmann::json& json) {
+void Client::queue_line(const nlohmann::json& json) {
   const std::string text = json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
   // The daemon would hang up.
   if (text.size() > kMaxLineBytes) throw Error("", fmt::format("longer than {} bytes", kMaxObjectBytes));
-  std::string_view rest = text;
+  output_ += text;
+}
+
+void Client::flush() {
+  std::string_view rest = output_;
   while (!rest.empty()) {
     // The daemon stops reading while its answers are not read: look at both directions.
     pollfd waiting{fd_.get(), POLLIN | POLLOUT, 0};
@@ -91,6 +99,7 @@ void Client::send_line(const nlohmann::json& json) {
       throw NoDaemon(fmt::format("{}: {}", path_, std::generic_category().message(errno)));
     if (sent > 0) rest.remove_prefix(static_cast<size_t>(sent));
   }
+  output_.clear();
 }
 
 bool Client::receive() {

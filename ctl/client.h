@@ -32,8 +32,8 @@ class Client {
   };
   // Throws Error with what the daemon refused, NoDaemon when it went away.
   Reply call(const std::string& command, nlohmann::json arguments = nlohmann::json::object());
-  // An object of an open transaction. A refusal shows at the commit.
-  void send_object(const nlohmann::json& object);
+  // An object of an open transaction, sent with those that follow. A refusal shows at the commit.
+  void send_object(nlohmann::json object);
   // As call("commit"). Refusals of objects have paths such as "objects[3].mtu", by the order they were sent
   // in.
   // While the answer is due, `while_waiting` is called about once a second.
@@ -41,7 +41,8 @@ class Client {
   Reply commit(nlohmann::json arguments = nlohmann::json::object(), const WhileWaiting& while_waiting = {});
 
  private:
-  void send_line(const nlohmann::json& line);
+  void queue_line(const nlohmann::json& line);
+  void flush();
   bool receive();  // blocks for some bytes; false at the end
   bool next_line(std::string& line);
   void note_refusal(const nlohmann::json& id, const std::vector<Problem>& problems);
@@ -49,6 +50,7 @@ class Client {
 
   FileDescriptor fd_;
   std::string path_;
+  std::string output_;  // lines that wait to be sent together
   std::string input_;
   size_t scanned_ = 0;  // bytes of input_ without a line end
   uint64_t next_id_ = 1;

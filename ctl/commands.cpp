@@ -66,21 +66,24 @@ const std::vector<Parameter> kNodeValues{
      .is_required = true}};
 
 std::vector<Parameter> object_parameters() {
-  return {{.name = "file",
-           .value_name = "FILE",
-           .help = "objects as YAML or JSON: one, several documents, or a List; - reads standard input",
-           .is_required = true,
-           .is_local = true,
-           .hint = Hint::File,
-           .letter = 'f'},
-          {.name = "prune",
-           .value_name = "KIND",
-           .help = "Node or Port, or both with a comma: of these, what came by apply and is absent now goes",
-           .shape = Shape::Texts},
-          {.name = "allow-empty",
-           .value_name = "",
-           .help = "with --prune, also when no object of such a kind is there",
-           .shape = Shape::Flag}};
+  return {
+      {.name = "file",
+       .value_name = "FILE",
+       .help = "objects as YAML or JSON: one, several documents, or a List; - reads standard input",
+       .is_required = true,
+       .is_local = true,
+       .hint = Hint::File,
+       .letter = 'f'},
+      {.name = "prune",
+       .value_name = "KIND",
+       .help =
+           "Node, Service, EndpointSlice, Port, or several with commas: of these, what came by apply and is "
+           "absent now goes",
+       .shape = Shape::Texts},
+      {.name = "allow-empty",
+       .value_name = "",
+       .help = "with --prune, also when no object of such a kind is there",
+       .shape = Shape::Flag}};
 }
 
 const Parameter kPortFilter{
@@ -272,7 +275,8 @@ std::vector<Command> own_commands() {
 
       {.noun = "apply",
        .verb = "",
-       .help = "make ports and nodes what the objects in a file say, all or nothing",
+       .help =
+           "make nodes, services, endpoint slices and ports what the objects in a file say, all or nothing",
        .parameters = object_parameters()},
       {.noun = "diff",
        .verb = "",
@@ -448,6 +452,8 @@ std::vector<Command> make_commands() {
   std::vector<Command> rows = own_commands();
   insert_before("apply", route_commands(), rows);
   insert_before("apply", network_commands(), rows);
+  insert_before("delete", get_object_commands(), rows);
+  insert_before("fdb", delete_object_commands(), rows);
   insert_before("fdb", remote_commands(), rows);
   insert_before("drops", uplink_commands(), rows);
   return rows;

@@ -36,6 +36,10 @@ class Commands {
   virtual Answer network_list(const Call& call) = 0;
   virtual Answer network_show(const Call& call) = 0;
   virtual Answer get_nodes(const Call& call) = 0;
+  virtual Answer get_services(const Call& call) = 0;
+  virtual Answer get_endpointslices(const Call& call) = 0;
+  virtual Answer delete_services(const Call& call) = 0;
+  virtual Answer delete_endpointslices(const Call& call) = 0;
   virtual Answer route_add(const Call& call) = 0;
   virtual Answer route_del(const Call& call) = 0;
   virtual Answer route_list(const Call& call) = 0;
@@ -91,6 +95,7 @@ struct Command {
   std::vector<Column> columns = {};
   Handler handler = nullptr;       // nullptr: the client does it, alone or by a transaction
   std::string_view table_of = {};  // as a table, the client asks this command instead
+  bool is_in_chunks = false;       // the client asks until all of it has come
 
   std::string name() const;  // "port add", as on the socket
 };
@@ -99,7 +104,9 @@ std::span<const Command> commands();
 std::vector<Command> route_commands();
 std::vector<Command> network_commands();  // those of its rows about networks stretched over nodes
 std::vector<Command> remote_commands();   // and about MAC addresses behind VTEPs
-std::vector<Command> uplink_commands();   // those of its rows that the client carries out by itself
+std::vector<Command> get_object_commands();
+std::vector<Command> delete_object_commands();
+std::vector<Command> uplink_commands();  // those of its rows that the client carries out by itself
 const Command* find_command(std::string_view name);  // nullptr: no such command
 
 // Throws Error with all that is wrong in a request's arguments, for a row that is known.

@@ -147,8 +147,11 @@ void Controller::commit(const Caller& caller, Draft& draft, const std::string& w
     journal_.rewrite(std::move(before));
     throw Error("", fmt::format("the switch cannot run this: {}", error.what()));
   }
+  // Services come and go all the time, and no route of the host's follows them.
+  const bool moves_routes = !std::all_of(draft.edits().begin(), draft.edits().end(),
+                                         [](const Edit& edit) { return is_of_services(edit); });
   desired_ = draft.take();
-  follow_host_routes();
+  if (moves_routes) follow_host_routes();
   left_out_count_ = desired_.left_out.size();
   log::info("uid {} pid {}: {}; revision {}", caller.uid, caller.pid, what, revision_);
 }

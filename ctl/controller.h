@@ -40,8 +40,8 @@ class Controller final : public RequestHandler {
 
   // RequestHandler
   Answer call(const Caller& caller, const std::string& command, const nlohmann::json& arguments) override;
-  void check_object(const nlohmann::json& object) const override;
-  Answer apply(const Caller& caller, const std::vector<std::string>& objects,
+  TakenObject read_object(const nlohmann::json& object) const override;
+  Answer apply(const Caller& caller, const std::vector<TakenObject>& objects,
                const CommitOptions& options) override;
 
   void tick() override { report(host_routes_.refresh()); }
@@ -62,6 +62,10 @@ class Controller final : public RequestHandler {
   const StaticRoutes& static_routes() const { return desired_.state.routes; }
   Outcome add_network(const Caller& caller, const std::string& name, uint32_t vni);
   uint64_t remove_networks(const Caller& caller, const std::vector<std::string>& names);
+  uint64_t remove_services(const Caller& caller, const std::vector<ObjectName>& names);
+  uint64_t remove_slices(const Caller& caller, const std::vector<ObjectName>& names);
+  const Services& services() const { return desired_.state.services; }
+  const ServiceIndex& service_index() const { return desired_.service_index; }
   const Networks& networks() const { return desired_.state.networks; }
   bool is_static_network(const std::string& name) const { return desired_.static_networks.contains(name); }
   Outcome add_remote_entry(const Caller& caller, const RemoteName& name, const IpAddress& vtep);
@@ -84,6 +88,8 @@ class Controller final : public RequestHandler {
   using Paths = std::map<std::string, std::string>;
   std::unique_ptr<Engine::Change> prepare_many(const DesiredState& next, OpenPolicy policy,
                                                const Paths& paths = {});
+  uint64_t remove_objects(const Caller& caller, const std::vector<ObjectName>& names,
+                          void (Draft::*remove)(const ObjectName&), const std::string& kind);
   void follow_host_routes();
   void report(const std::vector<Problem>& problems);
   void commit(const Caller& caller, Draft& draft, const std::string& what,

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include "ctl/controller.h"
-#include "ctl/objects/node_object.h"
 #include "ctl/transaction.h"
 
 namespace podswitch {
@@ -31,20 +30,15 @@ std::string name_of(const Transaction& transaction, const CommitOptions& options
 
 }  // namespace
 
-void Controller::check_object(const nlohmann::json& object) const {
-  const auto kind = kind_of(object);
-  if (!kind)
-    throw Error("kind", fmt::format("'{}': only Port and v1 Node are understood", kind_label(object)));
-  if (*kind == ObjectKind::Port)
-    port_from_object(object, "");
-  else
-    node_from_object(object, "");
+TakenObject Controller::read_object(const nlohmann::json& object) const {
+  return podswitch::read_object(object);
 }
 
-Answer Controller::apply(const Caller& caller, const std::vector<std::string>& objects,
+Answer Controller::apply(const Caller& caller, const std::vector<TakenObject>& objects,
                          const CommitOptions& options) {
   Transaction transaction(desired_, options);
-  for (const std::string& object : objects) transaction.take(object);
+  for (const TakenObject& object : objects)
+    std::visit([&](const auto& value) { transaction.take(value); }, object);
   transaction.finish(journal_.state(), options_.gateway);
   if (options.mode == CommitOptions::Mode::Diff) return {revision_, table_of(transaction)};
 
@@ -67,6 +61,7 @@ Answer Controller::apply(const Caller& caller, const std::vector<std::string>& o
   }
   result["changed"] = transaction.count(Change::Changed);
   result["deleted"] = transaction.count(Change::Deleted);
+  result["ignored"] = transaction.ignored();
   result["message"] = fmt::format("{}; revision {}", transaction.summary(), revision_);
   return {revision_, std::move(result)};
 }

@@ -87,6 +87,8 @@ Desired merge(const std::vector<PortSpec>& static_ports, const Pins& static_pins
     desired.state.nodes[name] = spec_of(node);
     desired.node_claims.add(node->spec);
   }
+  desired.state.services = stored.services;
+  desired.service_index = index_of(stored.services);
   desired.state.routes = stored.routes;
   for (const auto& [name, reason] : desired.left_out)
     warnings.push_back(fmt::format("port {} of the journal is left out: {}", name, reason));

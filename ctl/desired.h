@@ -14,6 +14,7 @@
 #include "ctl/journal.h"
 #include "ctl/objects/cluster_node.h"
 #include "ctl/objects/node_claims.h"
+#include "ctl/service_objects.h"
 #include "pmd/engine.h"
 #include "pmd/error.h"
 #include "pmd/port_spec.h"
@@ -32,6 +33,7 @@ struct Desired {
   std::set<std::string> applied_ports;    // names, of those that came by `apply`
   ClusterNodes nodes;                     // what state.nodes is part of
   NodeClaims node_claims;                 // of `nodes`
+  ServiceIndex service_index;             // of state.services
   std::set<std::string> static_networks;  // names, of the config file, stretched over nodes
   Pins static_pins;
   // Ports of the journal that cannot live beside these, and why.
@@ -53,6 +55,13 @@ Desired merge(const std::vector<PortSpec>& static_ports, const Pins& static_pins
 // "mtu is 1500, asked for 9000", one per option that differs.
 std::vector<std::string> differences(const PortSpec& present, const PortSpec& asked);
 
+// A cluster IP of a service that another one has.
+struct AddressConflict {
+  ObjectName service;
+  size_t index = 0;  // of its addresses
+  std::string message;
+};
+
 // A change on its way: edits are tried one after another on a copy.
 class Draft {
  public:
@@ -66,6 +75,10 @@ class Draft {
   // In the place of one that has this name. Unchanged when only the source is another; that is noted.
   Outcome set_node(ClusterNode node);
   void remove_node(const std::string& name);
+  Outcome set_service(std::shared_ptr<const ServiceSpec> service);
+  void remove_service(const ObjectName& name);
+  Outcome set_slice(std::shared_ptr<const EndpointSlice> slice);
+  void remove_slice(const ObjectName& name);
   // A route to the same prefix by another way is an Error.
   Outcome add_route(const StaticRoute& route);
   void remove_route(const RouteName& name);
@@ -80,6 +93,7 @@ class Draft {
     if (!may_clash_) return {};
     return find_node_conflicts(next_.nodes, fresh_nodes_);
   }
+  std::vector<AddressConflict> address_conflicts() const;  // of the services that were set
 
   const Desired& next() const { return next_; }
   Desired take() { return std::move(next_); }
@@ -90,6 +104,7 @@ class Draft {
   std::vector<Edit> edits_;
   std::set<std::string> fresh_;
   std::set<std::string> fresh_nodes_;
+  std::vector<ServiceIndex::Contest> contests_;
   bool may_clash_ = false;  // some fresh node clashed when it came; what it clashed with may be gone by now
   std::map<std::string, std::string> paths_;
 };

@@ -14,6 +14,8 @@
 #include <system_error>
 #include <utility>
 
+#include "ctl/objects/object_name.h"
+#include "ctl/objects/service_json.h"
 #include "ctl/port_options.h"
 #include "ctl/static_route.h"
 #include "ctl/text.h"
@@ -117,6 +119,21 @@ Json to_json(const Edit& edit) {
                  },
                  [](const RemoteEntryRemoved& e) {
                    return Json{{"remove-fdb", to_json(e.name)}};
+                 },
+                 [](const ServiceSet& e) {
+                   return Json{{"service", podswitch::to_json(*e.service)}};
+                 },
+                 [](const ServiceRemoved& e) {
+                   return Json{{"remove-service", to_string(e.name)}};
+                 },
+                 [](const SliceSet& e) {
+                   Json json;
+                   json["slice"] = podswitch::to_json(*e.slice);
+                   if (!e.was_of.empty()) json["was-of"] = e.was_of;
+                   return json;
+                 },
+                 [](const SliceRemoved& e) {
+                   return Json{{"remove-slice", to_string(e.name)}, {"of", e.service}};
                  }},
       edit);
 }
@@ -146,15 +163,40 @@ Edit edit_from_json(const Json& edit) {
     return RemoteEntrySet{remote_name(edit.at("fdb")),
                           parse_ip(edit.at("fdb").at("vtep").get<std::string>())};
   if (edit.contains("remove-fdb")) return RemoteEntryRemoved{remote_name(edit.at("remove-fdb"))};
+  if (edit.contains("service"))
+    return ServiceSet{std::make_shared<const ServiceSpec>(service_from_json(edit.at("service")))};
+  if (edit.contains("remove-service"))
+    return ServiceRemoved{parse_object_name(edit.at("remove-service").get<std::string>())};
+  if (edit.contains("slice"))
+    return SliceSet{std::make_shared<const EndpointSlice>(slice_from_json(edit.at("slice"))),
+                    edit.value("was-of", std::string())};
+  if (edit.contains("remove-slice"))
+    return SliceRemoved{parse_object_name(edit.at("remove-slice").get<std::string>()),
+                        edit.at("of").get<std::string>()};
   const Json& pin = edit.at("pin");
   return QueuePinned{{pin.at("port").get<std::string>(), pin.at("queue").get<uint16_t>()},
                      pin.at("core").get<unsigned>()};
 }
 
 std::string record_of(const std::vector<Edit>& edits) {
-  Json list = Json::array();
-  for (const Edit& edit : edits) list.push_back(to_json(edit));
-  return frame(list.dump());
+  // One at a time: of a whole cluster all of them together would take gigabytes.
+  std::string list = "[";
+  for (const Edit& edit : edits) {
+    if (list.size() > 1) list += ',';
+    list += to_json(edit).dump();
+  }
+  return frame(list += ']');
+}
+
+// Calls take(edit) with each edit of a record, of which only one is held at a time.
+template <typename Take>
+void for_each_edit(std::string_view payload, Take&& take) {
+  const auto event = [&](int depth, Json::parse_event_t what, Json& value) {
+    if (depth != 1 || what != Json::parse_event_t::object_end) return true;
+    take(edit_from_json(value));
+    return false;
+  };
+  if (!Json::parse(payload, event).is_array()) throw Error("", "no list of edits");
 }
 
 std::vector<Edit> edits_of(const StoredState& state) {
@@ -166,10 +208,25 @@ std::vector<Edit> edits_of(const StoredState& state) {
   for (const auto& [name, route] : state.routes) edits.push_back(RouteAdded{route});
   for (const auto& [name, vni] : state.networks) edits.push_back(NetworkSet{name, vni});
   for (const auto& [name, vtep] : state.remote_entries) edits.push_back(RemoteEntrySet{name, vtep});
+  for (const auto& [name, entry] : state.services) {
+    if (entry.spec) edits.push_back(ServiceSet{entry.spec});
+    for (const auto& slice : entry.slices) edits.push_back(SliceSet{slice, {}});
+  }
   return edits;
 }
 
 }  // namespace
+
+bool is_of_services(const Edit& edit) {
+  return std::holds_alternative<ServiceSet>(edit) || std::holds_alternative<ServiceRemoved>(edit) ||
+         std::holds_alternative<SliceSet>(edit) || std::holds_alternative<SliceRemoved>(edit);
+}
+
+void apply_edit(Services& services, const SliceSet& edit) {
+  if (!edit.was_of.empty() && edit.was_of != edit.slice->service)
+    take_slice(services, edit.slice->name, edit.was_of);
+  put_slice(services, edit.slice);
+}
 
 void apply_edit(StoredState& state, const Edit& edit) {
   std::visit(
@@ -197,7 +254,11 @@ void apply_edit(StoredState& state, const Edit& edit) {
                                  [&](const auto& entry) { return entry.first.network == e.name; });
                  },
                  [&](const RemoteEntrySet& e) { state.remote_entries[e.name] = e.vtep; },
-                 [&](const RemoteEntryRemoved& e) { state.remote_entries.erase(e.name); }},
+                 [&](const RemoteEntryRemoved& e) { state.remote_entries.erase(e.name); },
+                 [&](const ServiceSet& e) { put_service(state.services, e.service); },
+                 [&](const ServiceRemoved& e) { take_service(state.services, e.name); },
+                 [&](const SliceSet& e) { apply_edit(state.services, e); },
+                 [&](const SliceRemoved& e) { take_slice(state.services, e.name, e.service); }},
       edit);
 }
 
@@ -247,7 +308,7 @@ void Journal::replay(const std::string& text) {
       return;
     }
     try {
-      for (const Json& edit : Json::parse(*payload)) apply_edit(state_, edit_from_json(edit));
+      for_each_edit(*payload, [&](const Edit& edit) { apply_edit(state_, edit); });
     } catch (const std::exception& error) {
       throw damage(size_, fmt::format("a record cannot be understood ({})", error.what()));
     }
@@ -273,8 +334,9 @@ StoredState Journal::append(const std::vector<Edit>& edits) {
   StoredState next = state_;
   for (const Edit& edit : edits) apply_edit(next, edit);
   const std::string record = record_of(edits);
-  if (is_damaged_ || records_ + 1 > limits_.records || size_ + record.size() > base_ + limits_.bytes)
-    return rewrite(std::move(next));
+  const size_t grown = size_ + record.size() - base_;
+  const bool is_long = records_ + 1 > limits_.records || grown > limits_.bytes;
+  if (is_damaged_ || (is_long && grown > base_ / 2)) return rewrite(std::move(next));
   try {
     check_errno(static_cast<int>(lseek(fd_.get(), static_cast<off_t>(size_), SEEK_SET) < 0 ? -1 : 0),
                 path_ + ": cannot seek");

@@ -16,6 +16,7 @@
 
 #include "ctl/file.h"
 #include "ctl/objects/cluster_node.h"
+#include "ctl/service_objects.h"
 #include "pmd/engine.h"
 #include "pmd/error.h"
 #include "pmd/port_spec.h"
@@ -30,10 +31,11 @@ struct StoredState {
   Networks networks;
   RemoteEntries remote_entries;
   StaticRoutes routes;
+  Services services;
   friend bool operator==(const StoredState& a, const StoredState& b) {
     return a.ports == b.ports && a.pins == b.pins && a.applied_ports == b.applied_ports &&
            a.routes == b.routes && same_nodes(a.nodes, b.nodes) && a.networks == b.networks &&
-           a.remote_entries == b.remote_entries;
+           a.remote_entries == b.remote_entries && same_services(a.services, b.services);
   }
 };
 
@@ -75,12 +77,31 @@ struct RemoteEntrySet {
 struct RemoteEntryRemoved {
   RemoteName name;
 };
+struct ServiceSet {
+  std::shared_ptr<const ServiceSpec> service;
+};
+struct ServiceRemoved {
+  ObjectName name;
+};
+struct SliceSet {
+  std::shared_ptr<const EndpointSlice> slice;
+  std::string was_of;  // the service that it belonged to; empty: it is new
+};
+struct SliceRemoved {
+  ObjectName name;
+  std::string service;
+};
 using Edit = std::variant<PortAdded, PortRemoved, QueuePinned, NodeSet, NodeRemoved, RouteAdded, RouteRemoved,
-                          NetworkSet, NetworkRemoved, RemoteEntrySet, RemoteEntryRemoved>;
+                          NetworkSet, NetworkRemoved, RemoteEntrySet, RemoteEntryRemoved, ServiceSet,
+                          ServiceRemoved, SliceSet, SliceRemoved>;
 
+bool is_of_services(const Edit& edit);
 void apply_edit(StoredState& state, const Edit& edit);
+void apply_edit(Services& services, const SliceSet& edit);
 
-struct JournalLimits {  // beyond either, since the last rewriting, the log is rewritten
+// Beyond either, since the last rewriting, the log is rewritten; but only when it has grown by half, so that
+// what is large is not written again and again.
+struct JournalLimits {
   size_t records = 4096;
   size_t bytes = size_t{8} << 20;
 };

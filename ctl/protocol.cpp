@@ -8,7 +8,21 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr size_t kObjectOverhead = 64;  // of a kept text, beside its bytes
+constexpr size_t kObjectOverhead = 64;  // of what is kept, beside its bytes
+
+size_t cost_of(const std::string& text) {
+  return text.size();
+}
+
+size_t cost_of(const std::shared_ptr<const ServiceSpec>& service) {
+  return sizeof *service + service->ports.size() * sizeof(ServicePort);
+}
+
+size_t cost_of(const std::shared_ptr<const EndpointSlice>& slice) {
+  size_t cost = sizeof *slice + slice->ports.size() * sizeof(SlicePort);
+  for (const Endpoint& endpoint : slice->endpoints) cost += sizeof endpoint + endpoint.node.size();
+  return cost;
+}
 
 // Brackets open at once, outside of strings. Counted before parsing: nesting costs far more memory than text.
 bool is_too_deep(std::string_view line) {
@@ -139,10 +153,10 @@ Conversation::~Conversation() {
 }
 
 std::string Conversation::take_line(std::string_view line) {
-  const Json json = parse_line(line);
+  Json json = parse_line(line);
   const Json id = id_of(json);
   try {
-    const auto answer = handle(parse_request(json));
+    const auto answer = handle(parse_request(std::move(json)));
     return answer ? answer_line(id, *answer) : std::string();
   } catch (const Error& error) {
     return refusal_line(id, error.problems());
@@ -173,16 +187,15 @@ std::optional<Answer> Conversation::handle(const Request& request) {
 void Conversation::take_object(const Json& object) {
   if (!transaction_) throw Error("", "an object came without a transaction: begin one first");
   try {
-    handler_.check_object(object);
-    std::string text = object.dump();
+    TakenObject taken = handler_.read_object(object);
     if (transaction_->objects.size() >= budget_.max_objects)
       throw Error("", fmt::format("a transaction has at most {} objects", budget_.max_objects));
-    const size_t cost = text.size() + kObjectOverhead;
+    const size_t cost = std::visit([](const auto& value) { return cost_of(value); }, taken) + kObjectOverhead;
     if (cost > budget_.max_bytes - budget_.bytes)
       throw Error("", fmt::format("open transactions hold more than {} bytes together", budget_.max_bytes));
     budget_.bytes += cost;
     transaction_->bytes += cost;
-    transaction_->objects.push_back(std::move(text));
+    transaction_->objects.push_back(std::move(taken));
   } catch (const std::exception&) {
     ++transaction_->refused;
     throw;
@@ -193,7 +206,7 @@ Answer Conversation::commit(const Json& arguments) {
   if (!transaction_) throw Error("", "no transaction is open");
   const CommitOptions options = commit_options(arguments);
   const size_t refused = transaction_->refused;
-  const std::vector<std::string> objects = std::move(transaction_->objects);
+  const std::vector<TakenObject> objects = std::move(transaction_->objects);
   forget_transaction();
   if (refused != 0)
     throw Error("", fmt::format("{} object{} refused: nothing has changed", refused,

@@ -70,7 +70,7 @@ class Conversation {
 
  private:
   struct Transaction {
-    std::vector<std::string> objects;  // JSON texts
+    std::vector<TakenObject> objects;
     size_t bytes = 0;
     size_t refused = 0;
   };

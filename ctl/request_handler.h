@@ -6,9 +6,13 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <variant>
 #include <vector>
+
+#include "lb/service_spec.h"
 
 namespace podswitch {
 
@@ -35,15 +39,21 @@ struct CommitOptions {
   bool allow_empty = false;        // also when no object of such a kind came
 };
 
+// An object of a transaction that was looked at by itself. What a cluster has many of is kept as values,
+// which are small and need not be read again; the others as their JSON texts, because what they unfold to has
+// no bound.
+using TakenObject =
+    std::variant<std::string, std::shared_ptr<const ServiceSpec>, std::shared_ptr<const EndpointSlice>>;
+
 class RequestHandler {
  public:
   virtual ~RequestHandler() = default;
   // All three throw Error: that is the answer, and nothing has changed.
   virtual Answer call(const Caller& caller, const std::string& command, const nlohmann::json& arguments) = 0;
-  // One object of a transaction, looked at by itself when it arrives.
-  virtual void check_object(const nlohmann::json& object) const = 0;
-  // A whole transaction, all or nothing: the objects' JSON texts, because what they unfold to has no bound.
-  virtual Answer apply(const Caller& caller, const std::vector<std::string>& objects,
+  // One object of a transaction, when it arrives.
+  virtual TakenObject read_object(const nlohmann::json& object) const = 0;
+  // A whole transaction, all or nothing.
+  virtual Answer apply(const Caller& caller, const std::vector<TakenObject>& objects,
                        const CommitOptions& options) = 0;
   // About once a second. Throws nothing.
   virtual void tick() {}

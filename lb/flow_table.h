@@ -74,11 +74,15 @@ class FlowTable {
                  uint64_t{key.ports} << 32 | key.scope);
   }
   void prefetch_index(uint64_t hash) const noexcept { rte_prefetch0(&buckets_[home_of(hash)]); }
-  void prefetch_record(uint64_t hash, bool is_v6) const noexcept {
+  // The first record that may be it, in the tuple's own bucket, or kNoFlow.
+  FlowSlot prefetch_record(uint64_t hash) const noexcept {
     const FlowSlot slot = buckets_[home_of(hash)].first_with(flow_tag(hash));
-    if (slot >= capacity_) return;
+    if (slot >= capacity_) return kNoFlow;
     rte_prefetch0(&records_[slot]);
-    if (is_v6) rte_prefetch0(&addresses_[slot]);
+    return slot;
+  }
+  bool may_lie_further(uint64_t hash) const noexcept {
+    return buckets_[home_of(hash)].passed.load(std::memory_order_acquire) != 0;
   }
   struct Found {
     FlowSlot slot = kNoFlow;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// A sorted map whose copies share what they have in common: a copy costs a pointer for every 64 entries, a
-// change one piece of at most so many. With thousands of nodes a state, its draft and its journal would
-// otherwise spend their time on copies. Copies belong to one thread; another may read one that is made, and
-// let go, while the first one waits for it.
+// A sorted map whose copies share what they have in common: a copy costs one pointer, the first change of it
+// a pointer for every 64 entries, each change one piece of at most so many. With thousands of nodes and
+// services a state, its draft and its journal would otherwise spend their time on copies. Copies belong to
+// one thread; another may read one that is made, and let go, while the first one waits for it.
 #pragma once
 
 #include <algorithm>
@@ -66,25 +66,34 @@ class SharedMap {
     size_t entry_ = 0;
   };
 
-  Iterator begin() const { return {pieces_.begin(), 0}; }
-  Iterator end() const { return {pieces_.end(), 0}; }
+  Iterator begin() const { return {pieces().begin(), 0}; }
+  Iterator end() const { return {pieces().end(), 0}; }
   Iterator find(const Key& key) const {
     const Place place = place_of(key);
-    return place.is_there ? Iterator(pieces_.begin() + signed_of(place.piece), place.entry) : end();
+    return place.is_there ? Iterator(pieces().begin() + signed_of(place.piece), place.entry) : end();
+  }
+  // The first one whose key is greater.
+  Iterator behind(const Key& key) const {
+    const Place place = place_of(key);
+    if (empty()) return end();
+    auto piece = pieces().begin() + signed_of(place.piece);
+    const size_t entry = place.entry + (place.is_there ? 1 : 0);
+    return entry < (*piece)->size() ? Iterator(piece, entry) : Iterator(++piece, 0);
   }
   bool contains(const Key& key) const { return place_of(key).is_there; }
   // Throws std::out_of_range.
   const Value& at(const Key& key) const {
     const Place place = place_of(key);
     if (!place.is_there) throw std::out_of_range("SharedMap::at");
-    return (*pieces_[place.piece])[place.entry].second;
+    return (*pieces()[place.piece])[place.entry].second;
   }
   size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
 
   // Valid until the map is copied or changed.
   Value& operator[](const Key& key) {
-    if (pieces_.empty()) pieces_.push_back(std::make_shared<Piece>());
+    Pieces& pieces = own_pieces();
+    if (pieces.empty()) pieces.push_back(std::make_shared<Piece>());
     const Place place = place_of(key);
     Piece& piece = own(place.piece);
     if (place.is_there) return piece[place.entry].second;
@@ -93,18 +102,19 @@ class SharedMap {
     if (piece.size() <= kLargest) return piece[place.entry].second;
     split(place.piece);
     const Place now = place_of(key);
-    return (*pieces_[now.piece])[now.entry].second;
+    return (*pieces[now.piece])[now.entry].second;
   }
   void insert_or_assign(const Key& key, Value value) { (*this)[key] = std::move(value); }
   // Whether it was there.
   bool erase(const Key& key) {
     const Place place = place_of(key);
     if (!place.is_there) return false;
+    Pieces& pieces = own_pieces();
     Piece& piece = own(place.piece);
     piece.erase(piece.begin() + signed_of(place.entry));
     --size_;
     if (piece.empty())
-      pieces_.erase(pieces_.begin() + signed_of(place.piece));
+      pieces.erase(pieces.begin() + signed_of(place.piece));
     else
       join(place.piece);
     return true;
@@ -114,6 +124,7 @@ class SharedMap {
   // not there. What both share is not looked at.
   template <typename Visit>
   static void for_each_difference(const SharedMap& a, const SharedMap& b, Visit&& visit) {
+    if (a.pieces_ == b.pieces_) return;
     Iterator before = a.begin(), after = b.begin();
     while (before != a.end() || after != b.end()) {
       if (before != a.end() && after != b.end() && before.entry_ == 0 && after.entry_ == 0 &&
@@ -133,53 +144,70 @@ class SharedMap {
   }
 
   friend bool operator==(const SharedMap& a, const SharedMap& b) {
-    return a.size_ == b.size_ && std::equal(a.begin(), a.end(), b.begin());
+    return a.pieces_ == b.pieces_ || (a.size_ == b.size_ && std::equal(a.begin(), a.end(), b.begin()));
   }
 
  private:
   static std::ptrdiff_t signed_of(size_t i) { return static_cast<std::ptrdiff_t>(i); }
 
   Place place_of(const Key& key) const {
-    if (pieces_.empty()) return {0, 0, false};
+    const Pieces& pieces = this->pieces();
+    if (pieces.empty()) return {0, 0, false};
     const auto after = std::upper_bound(
-        pieces_.begin(), pieces_.end(), key,
+        pieces.begin(), pieces.end(), key,
         [](const Key& k, const auto& piece) { return !piece->empty() && k < piece->front().first; });
-    const auto index = static_cast<size_t>(std::max<std::ptrdiff_t>(after - pieces_.begin() - 1, 0));
-    const Piece& piece = *pieces_[index];
+    const auto index = static_cast<size_t>(std::max<std::ptrdiff_t>(after - pieces.begin() - 1, 0));
+    const Piece& piece = *pieces[index];
     const auto found =
         std::lower_bound(piece.begin(), piece.end(), key,
                          [](const value_type& entry, const Key& k) { return entry.first < k; });
     return {index, static_cast<size_t>(found - piece.begin()), found != piece.end() && !(key < found->first)};
   }
 
+  const Pieces& pieces() const {
+    static const Pieces kNone;
+    return pieces_ ? *pieces_ : kNone;
+  }
+
+  // All that changes begins here; the others rely on it.
+  Pieces& own_pieces() {
+    if (!pieces_)
+      pieces_ = std::make_shared<Pieces>();
+    else if (pieces_.use_count() != 1)
+      pieces_ = std::make_shared<Pieces>(*pieces_);
+    return *pieces_;
+  }
+
   Piece& own(size_t index) {
-    std::shared_ptr<Piece>& piece = pieces_[index];
+    std::shared_ptr<Piece>& piece = (*pieces_)[index];
     if (piece.use_count() != 1) piece = std::make_shared<Piece>(*piece);
     return *piece;
   }
 
   // Keys that come in order leave full pieces behind.
   void split(size_t index) {
-    Piece& piece = *pieces_[index];
-    const size_t keep = index + 1 == pieces_.size() ? kLargest : kLargest / 2;
+    Pieces& pieces = *pieces_;
+    Piece& piece = *pieces[index];
+    const size_t keep = index + 1 == pieces.size() ? kLargest : kLargest / 2;
     const auto from = piece.begin() + signed_of(keep);
     auto rest = std::make_shared<Piece>(std::make_move_iterator(from), std::make_move_iterator(piece.end()));
     piece.erase(from, piece.end());
-    pieces_.insert(pieces_.begin() + signed_of(index) + 1, std::move(rest));
+    pieces.insert(pieces.begin() + signed_of(index) + 1, std::move(rest));
   }
 
   // With the next one, when both are small.
   void join(size_t index) {
-    if (index + 1 == pieces_.size() && index > 0) --index;
-    if (index + 1 >= pieces_.size()) return;
-    if (pieces_[index]->size() + pieces_[index + 1]->size() > kLargest / 2) return;
+    Pieces& pieces = *pieces_;
+    if (index + 1 == pieces.size() && index > 0) --index;
+    if (index + 1 >= pieces.size()) return;
+    if (pieces[index]->size() + pieces[index + 1]->size() > kLargest / 2) return;
     Piece& piece = own(index);
-    const Piece& next = *pieces_[index + 1];
+    const Piece& next = *pieces[index + 1];
     piece.insert(piece.end(), next.begin(), next.end());
-    pieces_.erase(pieces_.begin() + signed_of(index) + 1);
+    pieces.erase(pieces.begin() + signed_of(index) + 1);
   }
 
-  Pieces pieces_;  // by their keys
+  std::shared_ptr<Pieces> pieces_;  // by their keys; nullptr: none
   size_t size_ = 0;
 };
 

@@ -64,6 +64,7 @@ struct Burst {
   uint32_t with_hop = 0;    // bit i: the translate stage has found hops[i]
   uint32_t translated = 0;  // bit i: packets[i] is not as it was received
   uint16_t to_route = 0;    // how many have, or had, Verdict::Route
+  uint16_t settled = 0;     // of those, by the translate stage
   uint16_t to_deliver = 0;  // the same of Verdict::Deliver
   std::array<rte_mbuf*, kBurstSize> packets;
   std::array<PacketMeta, kBurstSize> meta;

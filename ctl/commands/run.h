@@ -44,6 +44,10 @@ class DaemonCommands final : public Commands {
   Answer network_list(const Call& call) override;
   Answer network_show(const Call& call) override;
   Answer get_nodes(const Call& call) override;
+  Answer get_services(const Call& call) override;
+  Answer get_endpointslices(const Call& call) override;
+  Answer delete_services(const Call& call) override;
+  Answer delete_endpointslices(const Call& call) override;
   Answer route_add(const Call& call) override;
   Answer route_del(const Call& call) override;
   Answer route_list(const Call& call) override;

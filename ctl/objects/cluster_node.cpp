@@ -24,24 +24,6 @@ bool is_node_name(std::string_view text) {
                      [](char c) { return is_alphanumeric(c) || c == '-' || c == '.'; });
 }
 
-// Why no host can have this address; empty when one can.
-std::string_view not_unicast(const IpAddress& ip) {
-  if (ip.is_v4()) {
-    const auto first = ip.v4().bytes[0];
-    if (first == 0) return "an address of 'this network' (RFC 1122)";
-    if (first == 127) return "a loopback address";
-    if (first >= 224) return "a multicast or reserved address";
-    return {};
-  }
-  if (ip.v6.is_unspecified()) return "the unspecified address";
-  if (ip.v6.is_multicast()) return "a multicast address";
-  if (ip.v6.is_link_local()) return "a link-local address";
-  const auto& bytes = ip.v6.bytes;
-  if (bytes.back() == 1 && std::all_of(bytes.begin(), bytes.end() - 1, [](uint8_t b) { return b == 0; }))
-    return "a loopback address";
-  return {};
-}
-
 std::string_view family(bool is_v4) {
   return is_v4 ? "IPv4" : "IPv6";
 }
@@ -129,6 +111,23 @@ std::string joined(const std::vector<std::string>& texts) {
 }
 
 }  // namespace
+
+std::string_view not_unicast(const IpAddress& ip) {
+  if (ip.is_v4()) {
+    const auto first = ip.v4().bytes[0];
+    if (first == 0) return "an address of 'this network' (RFC 1122)";
+    if (first == 127) return "a loopback address";
+    if (first >= 224) return "a multicast or reserved address";
+    return {};
+  }
+  if (ip.v6.is_unspecified()) return "the unspecified address";
+  if (ip.v6.is_multicast()) return "a multicast address";
+  if (ip.v6.is_link_local()) return "a link-local address";
+  const auto& bytes = ip.v6.bytes;
+  if (bytes.back() == 1 && std::all_of(bytes.begin(), bytes.end() - 1, [](uint8_t b) { return b == 0; }))
+    return "a loopback address";
+  return {};
+}
 
 std::string_view to_string(NodeSource source) {
   return source == NodeSource::Kubernetes ? "kubernetes" : "command";

@@ -39,6 +39,9 @@ bool same_nodes(const ClusterNodes& a, const ClusterNodes& b);  // by value
 // The same object, seen as what the engine takes.
 std::shared_ptr<const NodeSpec> spec_of(const std::shared_ptr<const ClusterNode>& node);
 
+// Why no host can have this address; empty when one can.
+std::string_view not_unicast(const IpAddress& ip);
+
 // Makes a NodeSpec of texts; what is wrong is appended to `problems` under the path that came with the text.
 class NodeBuilder {
  public:

@@ -8,6 +8,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "ctl/objects/value_reader.h"
+
 namespace podswitch {
 namespace {
 
@@ -165,17 +167,6 @@ class NodeReader {
   std::optional<uint32_t> vni_;
   bool has_flannel_address_ = false;
 };
-
-// `object` with only the members named by `keys`; anything but an object stays.
-void keep_only(Json& object, std::initializer_list<std::string_view> keys) {
-  if (!object.is_object()) return;
-  for (auto item = object.begin(); item != object.end();) {
-    if (std::find(keys.begin(), keys.end(), item.key()) == keys.end())
-      item = object.erase(item);
-    else
-      ++item;
-  }
-}
 
 // What stands under `keys`; null when nothing does.
 const Json& within(const Json& object, std::initializer_list<const char*> keys) {

@@ -6,7 +6,9 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "ctl/objects/endpoint_slice_object.h"
 #include "ctl/objects/node_object.h"
+#include "ctl/objects/service_object.h"
 #include "ctl/port_options.h"
 
 namespace podswitch {
@@ -25,11 +27,21 @@ std::string text_of(const Json& object, const char* key) {
 }  // namespace
 
 std::string_view to_string(ObjectKind kind) {
-  return kind == ObjectKind::Node ? "Node" : "Port";
+  switch (kind) {
+    case ObjectKind::Node:
+      return "Node";
+    case ObjectKind::Port:
+      return "Port";
+    case ObjectKind::Service:
+      return "Service";
+    case ObjectKind::EndpointSlice:
+      break;
+  }
+  return "EndpointSlice";
 }
 
 std::optional<ObjectKind> object_kind(std::string_view text) {
-  for (const ObjectKind kind : {ObjectKind::Node, ObjectKind::Port})
+  for (const ObjectKind kind : kObjectKinds)
     if (text == to_string(kind)) return kind;
   return std::nullopt;
 }
@@ -40,7 +52,12 @@ std::optional<ObjectKind> kind_of(const Json& object) {
     if (version.empty() && object.contains("name")) return ObjectKind::Port;
     throw Error("kind", "missing: such as Node, with apiVersion v1");
   }
-  if (kind == "Node" && (version == "v1" || version.empty())) return ObjectKind::Node;
+  const auto is = [&](ObjectKind known, std::string_view of) {
+    return kind == to_string(known) && (version == of || version.empty());
+  };
+  if (is(ObjectKind::Node, "v1")) return ObjectKind::Node;
+  if (is(ObjectKind::Service, "v1")) return ObjectKind::Service;
+  if (is(ObjectKind::EndpointSlice, "discovery.k8s.io/v1")) return ObjectKind::EndpointSlice;
   if (kind == "Port" && version.empty()) return ObjectKind::Port;
   return std::nullopt;
 }
@@ -51,7 +68,35 @@ std::string kind_label(const Json& object) {
 }
 
 Json relevant_part(Json object) {
-  return kind_of(object) == ObjectKind::Node ? relevant_node_part(std::move(object)) : object;
+  switch (kind_of(object).value_or(ObjectKind::Port)) {
+    case ObjectKind::Node:
+      return relevant_node_part(std::move(object));
+    case ObjectKind::Service:
+      return relevant_service_part(std::move(object));
+    case ObjectKind::EndpointSlice:
+      return relevant_slice_part(std::move(object));
+    case ObjectKind::Port:
+      break;
+  }
+  return object;
+}
+
+TakenObject read_object(const Json& object) {
+  const auto kind = kind_of(object);
+  if (!kind) throw Error("kind", fmt::format("'{}': {} are understood", kind_label(object), kKindsInWords));
+  switch (*kind) {
+    case ObjectKind::Service:
+      return std::make_shared<const ServiceSpec>(service_from_object(object, ""));
+    case ObjectKind::EndpointSlice:
+      return std::make_shared<const EndpointSlice>(slice_from_object(object, ""));
+    case ObjectKind::Node:
+      node_from_object(object, "");
+      break;
+    case ObjectKind::Port:
+      port_from_object(object, "");
+      break;
+  }
+  return object.dump();
 }
 
 PortSpec port_from_object(const Json& object, const std::string& path) {

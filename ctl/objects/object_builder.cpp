@@ -15,9 +15,18 @@ constexpr std::string_view kList = "List";
 constexpr size_t kMaxObjectDepth = kMaxDepth - 1;  // the line that carries it is an object itself
 constexpr size_t kMaxWaiting = 65536;              // items
 
+// What Kubernetes writes about an object inside of it, and no reader here looks at: half of a cluster.
+bool is_unread(std::string_view key) {
+  return key == "managedFields" || key == "ownerReferences" || key == "targetRef";
+}
+
 std::string kind_of_list(const Json& head) {
   const auto kind = head.find("kind");
   return kind != head.end() && kind->is_string() ? kind->get<std::string>() : std::string();
+}
+
+Error too_deep() {
+  return Error("", fmt::format("nested more than {} deep", kMaxObjectDepth));
 }
 
 // A NodeList's items need not say that they are Nodes.
@@ -39,8 +48,7 @@ std::string ObjectPlace::text(bool has_many_documents) const {
 }
 
 void JsonTree::begin(Json container) {
-  if (open_.size() == kMaxObjectDepth)
-    throw Error("", fmt::format("nested more than {} deep", kMaxObjectDepth));
+  if (open_.size() == kMaxObjectDepth) throw too_deep();
   open_.push_back(put(std::move(container)));
 }
 
@@ -67,7 +75,19 @@ Json* JsonTree::put(Json value) {
   return &(container[key_] = std::move(value));
 }
 
+void ObjectBuilder::key(std::string text) {
+  if (passed_over_) return;
+  if (tree().depth() > 1 && is_unread(text))
+    passed_over_ = 0;
+  else
+    tree().key(std::move(text));
+}
+
 void ObjectBuilder::begin(Json container) {
+  if (passed_over_) {
+    if (tree().depth() + ++*passed_over_ > kMaxObjectDepth) throw too_deep();
+    return;
+  }
   if (streaming_ != Streaming::No) {
     if (!element_.is_open() && container.is_array()) throw Error("", "a list where an object should begin");
     return element_.begin(std::move(container));
@@ -88,6 +108,10 @@ void ObjectBuilder::begin(Json container) {
 }
 
 void ObjectBuilder::end() {
+  if (passed_over_) {
+    if (--*passed_over_ == 0) passed_over_.reset();
+    return;
+  }
   if (streaming_ == Streaming::No) {
     head_.end();
     if (!head_.is_open()) finish_head();
@@ -100,6 +124,10 @@ void ObjectBuilder::end() {
 }
 
 void ObjectBuilder::value(Json scalar) {
+  if (passed_over_) {
+    if (*passed_over_ == 0) passed_over_.reset();
+    return;
+  }
   JsonTree& at = tree();
   if (at.is_open()) return at.value(std::move(scalar));
   // An empty YAML document is a null.

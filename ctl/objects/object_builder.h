@@ -52,7 +52,7 @@ class ObjectBuilder {
   void begin_map() { begin(nlohmann::json::object()); }
   void begin_list() { begin(nlohmann::json::array()); }
   void end();
-  void key(std::string text) { tree().key(std::move(text)); }
+  void key(std::string text);
   void value(nlohmann::json scalar);
   void end_document();
 
@@ -69,6 +69,8 @@ class ObjectBuilder {
   Take take_;
   JsonTree head_;     // the document without its items
   JsonTree element_;  // of the items
+  // Of a member that nobody reads: containers that are open in it. nullopt: nothing is passed over.
+  std::optional<size_t> passed_over_;
   Streaming streaming_ = Streaming::No;
   bool has_items_ = false;
   size_t index_ = 0;

@@ -12,7 +12,9 @@ namespace {
 
 using Json = nlohmann::json;
 
-// The source as the iterator that the JSON library asks for. All copies read on where any of them stopped.
+// The source as the iterator that the JSON library asks for. All copies read on where any of them stopped. Of
+// several blanks between tokens it shows the last one only: most of what kubectl writes is indentation, and
+// the library looks long at each character.
 class Characters {
  public:
   using iterator_category = std::input_iterator_tag;
@@ -25,7 +27,16 @@ class Characters {
   explicit Characters(TextSource& source) : source_(&source) {}
   char operator*() const { return source_->peek(); }
   Characters& operator++() {
+    const char c = source_->peek();
     source_->advance();
+    if (is_escaped_)
+      is_escaped_ = false;
+    else if (c == '"')
+      in_string_ = !in_string_;
+    else if (in_string_)
+      is_escaped_ = c == '\\';
+    else
+      source_->skip_blanks();
     return *this;
   }
   Characters operator++(int) {
@@ -38,6 +49,7 @@ class Characters {
  private:
   bool is_at_end() const { return source_ == nullptr || source_->is_at_end(); }
   TextSource* source_ = nullptr;
+  bool in_string_ = false, is_escaped_ = false;
 };
 
 // The parser's events. It reports what is no JSON here, too.

@@ -21,6 +21,10 @@ class TextSource {
   void advance() {
     if (chunk_[at_++] == '\n') ++line_;
   }
+  // To the last one of the blanks that come next, of what has been read already.
+  void skip_blanks() {
+    while (at_ + 1 < size_ && is_blank(chunk_[at_]) && is_blank(chunk_[at_ + 1])) advance();
+  }
   size_t line() const { return line_; }  // from 1
   // By blocks, what advance() has not passed; 0 at the end.
   size_t take(char* buffer, size_t size);
@@ -29,6 +33,7 @@ class TextSource {
   void begin_object() { since_object_ = 0; }
 
  private:
+  static bool is_blank(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
   bool fill();
 
   Read read_;

@@ -32,6 +32,18 @@ namespace detail {
 std::optional<L3> inspect_l3_fully(const rte_mbuf& packet, uint16_t ether_type, uint16_t l3_offset) noexcept;
 }  // namespace detail
 
+// Of IPv4 without options that is no fragment, which the caller has seen.
+inline L3 plain_l3(const rte_mbuf& packet, uint16_t l3_offset) noexcept {
+  const auto& ip = *rte_pktmbuf_mtod_offset(&packet, const Ipv4Header*, l3_offset);
+  return L3{.end = uint32_t{l3_offset} + ip.total_length.host(),
+            .l4_offset = static_cast<uint16_t>(l3_offset + sizeof ip),
+            .protocol = ip.protocol,
+            .is_fragment = false,
+            .is_first = true,
+            .has_routing = false,
+            .fragment_id = 0};
+}
+
 // nullopt: truncated, wrong, or more than the above (nothing that a sane sender makes). `ether_type` other
 // than IPv4 and IPv6 is nullopt too.
 inline std::optional<L3> inspect_l3(const rte_mbuf& packet, uint16_t ether_type,

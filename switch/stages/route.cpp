@@ -228,7 +228,7 @@ class Router {
 }  // namespace
 
 void route(Burst& burst, const Snapshot& snapshot, Local& local) noexcept {
-  if (burst.to_route == 0) return;
+  if (burst.to_route == burst.settled) return;
   Router router(burst, snapshot, local);
   router.find_hops(burst);
   for (uint16_t i = 0; i < burst.count; ++i)

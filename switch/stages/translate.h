@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The translate stage in pieces: translate.cpp goes over a burst and translates what belongs to a flow,
-// translate_begin.cpp decides about what belongs to none, translate_fragment.cpp and translate_icmp.cpp know
-// fragments and ICMP errors. Made for one burst, by the worker that owns it.
+// The translate stage in pieces: translate_plain.cpp goes over a burst and does what most packets need,
+// translate.cpp translates what else belongs to a flow, translate_begin.cpp decides about what belongs to
+// none, translate_fragment.cpp and translate_icmp.cpp know fragments and ICMP errors. Made for one burst, by
+// the worker that owns it.
 #pragma once
 
 #include <rte_mbuf.h>
@@ -46,11 +47,15 @@ class Translator {
     uint64_t addresses;
     uint32_t ports;
     uint32_t scope;
+    FlowSlot slot;  // that the index names first; kNoFlow: none
   };
 
-  // translate.cpp
+  // translate_plain.cpp
   Path look_at(const rte_mbuf& packet, const PacketMeta& meta, Look& look) const noexcept;
-  bool translate_plain(rte_mbuf& packet, PacketMeta& meta, uint16_t index, const Look& look) noexcept;
+  bool finish(rte_mbuf& packet, PacketMeta& meta, uint16_t index, const Look& look) noexcept;
+  bool leads_on_plainly(const NextHop& hop, const rte_mbuf& packet, const net::Ipv4Header& ip) const noexcept;
+
+  // translate.cpp
   void translate_fully(rte_mbuf& packet, PacketMeta& meta) noexcept;
   // What belongs to no flow begins one, where it may.
   void follow(rte_mbuf& packet, PacketMeta& meta, const net::L3& l3, const FlowKey& key) noexcept;

@@ -7,7 +7,6 @@
 
 #include "ctl/commands.h"
 #include "ctl/object_splitter.h"
-#include "ctl/objects/node_object.h"
 #include "ctl/objects/object.h"
 #include "ctl/protocol.h"
 
@@ -20,17 +19,15 @@ class Handler final : public RequestHandler {
     const Command* row = find_command(command);
     if (row == nullptr) throw Error("command", "no such command");
     check_arguments(*row, arguments);
-    if (row->takes_port_options) check_object(arguments);
+    if (row->takes_port_options) read_object(arguments);
     return {1, arguments};
   }
-  void check_object(const nlohmann::json& object) const override {
-    if (kind_of(object) == ObjectKind::Node)
-      node_from_object(object, "");
-    else
-      port_from_object(object, "");
+  TakenObject read_object(const nlohmann::json& object) const override {
+    return podswitch::read_object(object);
   }
-  Answer apply(const Caller&, const std::vector<std::string>& objects, const CommitOptions&) override {
-    for (const std::string& text : objects) check_object(nlohmann::json::parse(text));
+  Answer apply(const Caller&, const std::vector<TakenObject>& objects, const CommitOptions&) override {
+    for (const TakenObject& object : objects)
+      if (const auto* text = std::get_if<std::string>(&object)) read_object(nlohmann::json::parse(*text));
     return {2, objects.size()};
   }
 };

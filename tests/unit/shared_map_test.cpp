@@ -62,6 +62,20 @@ TEST(SharedMap, SortsWhatComesInAnyOrder) {
   EXPECT_EQ(forwards, backwards);
 }
 
+TEST(SharedMap, FindsWhatIsBehindAKey) {
+  Shared map;
+  EXPECT_EQ(map.behind("x"), map.end());
+  for (int i = 0; i < 500; ++i) map.insert_or_assign(key_of(1000 + 2 * static_cast<uint32_t>(i)), i);
+  EXPECT_EQ(map.behind(""), map.begin());
+  for (int i = 0; i < 499; ++i) {
+    const auto number = 1000 + 2 * static_cast<uint32_t>(i);
+    ASSERT_EQ(map.behind(key_of(number))->second, i + 1) << "behind one that is there";
+    ASSERT_EQ(map.behind(key_of(number + 1))->second, i + 1) << "and behind one that is not";
+  }
+  EXPECT_EQ(map.behind(key_of(1998)), map.end());
+  EXPECT_EQ(map.behind(key_of(1999)), map.end());
+}
+
 // The same random changes to a std::map; copies of the past must stay what they were.
 TEST(SharedMap, ChangesDoNotReachItsCopies) {
   std::mt19937 random(7);

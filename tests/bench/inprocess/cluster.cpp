@@ -27,6 +27,9 @@ Ipv4Address pod_of_node(uint32_t node, uint32_t host) {
 Ipv4Address local_pod(uint32_t index) {
   return v4(10, 0xf0'0000 + index + 1);
 }
+Ipv4Address virtual_ip(uint32_t service) {
+  return v4(100, 0x40'0000 + service);
+}
 Ipv4Address vtep_of(uint32_t node) {
   return v4(172, 0x10'0000 | node);
 }
@@ -115,9 +118,9 @@ uint32_t host_of(uint32_t flow, uint32_t nodes) {
 
 }  // namespace
 
-Cluster::Cluster(uint32_t nodes, uint32_t pods) : nodes_(nodes) {
+Cluster::Cluster(uint32_t nodes, uint32_t pods) : nodes_(nodes), pods_(std::max(pods, 2U)) {
   std::vector<Route> routes;
-  add_pods(std::max(pods, 2U), routes);
+  add_pods(pods_, routes);
   Routing::Tunnel& tunnel = routing_.tunnel.emplace();
   tunnel.udp_port = net::kVxlanPort;
   tunnel.vni = kVni;
@@ -210,6 +213,43 @@ std::vector<Frame> Cluster::to_nodes(uint32_t flows) const {
     return udp_frame(mac_of_pod(kPodPort), kGatewayMac, local_pod(kPodPort),
                      pod_of_node(1 + flow % nodes_, host_of(flow, nodes_)), flow);
   });
+}
+
+std::vector<Frame> Cluster::to_pods(uint32_t flows) const {
+  return shuffled<Frame>(flows, [&](uint32_t flow) {
+    return udp_frame(mac_of_pod(kPodPort), kGatewayMac, local_pod(kPodPort),
+                     local_pod(1 + flow % (pods_ - 1)), flow);
+  });
+}
+
+std::vector<Frame> Cluster::to_services(uint32_t flows, uint32_t services) const {
+  return shuffled<Frame>(flows, [&](uint32_t flow) {
+    return udp_frame(mac_of_pod(kPodPort), kGatewayMac, local_pod(kPodPort), virtual_ip(flow % services),
+                     flow / services);
+  });
+}
+
+std::shared_ptr<const ServiceTable> Cluster::services(uint32_t services) const {
+  constexpr uint32_t kEndpoints = 10;
+  auto filter = std::make_shared<EndpointFilter>(size_t{services} * kEndpoints);
+  std::vector<ServiceTable::Change> changes;
+  for (uint32_t i = 0; i < services; ++i) {
+    auto service = std::make_shared<Service>();
+    service->id = i;
+    std::vector<IpAddress> ips;
+    for (uint32_t j = 0; j < kEndpoints; ++j) {
+      const IpAddress endpoint(local_pod(1 + (i * kEndpoints + j) % (pods_ - 1)));
+      if (std::find(ips.begin(), ips.end(), endpoint) == ips.end()) ips.push_back(endpoint);
+    }
+    std::sort(ips.begin(), ips.end());
+    for (const IpAddress& endpoint : ips) {
+      service->backends.push_back({endpoint, 8080});
+      filter->add(endpoint, Protocol::Udp, 8080);
+    }
+    service->choice = std::make_shared<const Maglev>(ips);
+    changes.push_back({{IpAddress(virtual_ip(i)), 9, Protocol::Udp}, service});
+  }
+  return ServiceTable().with(changes, filter);
 }
 
 std::vector<TunnelFrame> Cluster::from_nodes(uint32_t flows) const {

@@ -38,6 +38,11 @@ class Cluster {
   // pods of all nodes.
   std::vector<Frame> bridged(uint32_t flows) const;
   std::vector<Frame> to_nodes(uint32_t flows) const;
+  // By the gateway to the other pods of this node, and to Services of which those are the endpoints.
+  std::vector<Frame> to_pods(uint32_t flows) const;
+  std::vector<Frame> to_services(uint32_t flows, uint32_t services) const;
+  // `services` of ten endpoints each, of one port.
+  std::shared_ptr<const ServiceTable> services(uint32_t services) const;
   // As the other nodes send them, to the second pod.
   std::vector<TunnelFrame> from_nodes(uint32_t flows) const;
 
@@ -48,6 +53,7 @@ class Cluster {
   static TunnelSpec tunnel_to(uint32_t node);
 
   const uint32_t nodes_;
+  const uint32_t pods_;
   NextHopId hops_ = 0;
   NextHopTable table_;
   Routing routing_;

@@ -17,6 +17,12 @@ PortId sink_of(Path path) {
   return path == Path::Encapsulate ? kUplinkPort : kOtherPodPort;
 }
 
+// The flows are four fifths of the table.
+uint32_t capacity_for(Path path, uint32_t flows) {
+  const bool has_flows = path == Path::Serve || path == Path::RouteBeside;
+  return has_flows ? std::max(kMinFlows, flows + flows / 4) : kMinFlows;
+}
+
 BridgePort plain_port(PortId id) {
   BridgePort made;
   made.id = id;
@@ -26,18 +32,27 @@ BridgePort plain_port(PortId id) {
 
 // Both of one type, though the ports that carry short and long frames are not.
 double cpu_seconds(Path path, const Port& source) {
-  if (path == Path::Bridge || path == Path::Encapsulate)
+  if (path != Path::BridgeOuter && path != Path::Decapsulate)
     return static_cast<const SourcePort&>(source).worker_cpu_seconds();
   return static_cast<const SourcePortOf<TunnelFrame>&>(source).worker_cpu_seconds();
 }
 
 }  // namespace
 
-PathSwitch::PathSwitch(Path path, unsigned core, uint32_t flows, const Cluster& cluster, rte_mempool& pool)
-    : host_(pool), path_(path), bridge_ports_(Cluster::ports()), cluster_(cluster) {
+PathSwitch::PathSwitch(Path path, unsigned core, const PathTraffic& traffic, const Cluster& cluster,
+                       rte_mempool& pool)
+    : host_(pool),
+      path_(path),
+      flow_memory_("", capacity_for(path, traffic.flows), true),
+      flows_(flow_memory_.table(), {.capacity = capacity_for(path, traffic.flows)}, flow_memory_.hash()),
+      bridge_ports_(Cluster::ports()),
+      routing_(cluster.routing()),
+      cluster_(cluster) {
+  if (path == Path::RouteBeside || path == Path::Serve)
+    routing_.services = {"default", cluster.services(traffic.services)};
   bridge_ports_.push_back(plain_port(kPlainSource));
   bridge_ports_.push_back(plain_port(kPlainSink));
-  make_ports(flows);
+  make_ports(traffic);
   worker_ = std::make_unique<Worker>(Worker::Setup{0, core, IdlePolicy::Adaptive, publisher_, fdb_,
                                                    remote_fdb_, neighbours_, link_hosts_, pool,
                                                    clock_seconds_, fragments_, ip_ids_, flows_});
@@ -51,13 +66,18 @@ PathSwitch::~PathSwitch() {
   worker_->stop();
 }
 
-void PathSwitch::make_ports(uint32_t flows) {
+void PathSwitch::make_ports(const PathTraffic& traffic) {
+  const uint32_t flows = traffic.flows;
   const PortId from = source_of(path_), to = sink_of(path_);
   std::unique_ptr<Port> source;
   if (path_ == Path::Bridge)
     source = std::make_unique<SourcePort>(from, host_, cluster_.bridged(flows));
   else if (path_ == Path::Encapsulate)
     source = std::make_unique<SourcePort>(from, host_, cluster_.to_nodes(flows));
+  else if (path_ == Path::Route || path_ == Path::RouteBeside)
+    source = std::make_unique<SourcePort>(from, host_, cluster_.to_pods(flows));
+  else if (path_ == Path::Serve)
+    source = std::make_unique<SourcePort>(from, host_, cluster_.to_services(flows, traffic.services));
   else
     source = std::make_unique<SourcePortOf<TunnelFrame>>(from, host_, cluster_.from_nodes(flows));
   source_ = std::make_unique<PortSlot>(std::move(source));
@@ -80,7 +100,7 @@ void PathSwitch::fill_table() {
 void PathSwitch::run(bool active) {
   auto revision = std::make_unique<Revision>();
   revision->number = ++revision_;
-  revision->snapshot = compile_snapshot(bridge_ports_, Cluster::gateway(), cluster_.routing(), fids_);
+  revision->snapshot = compile_snapshot(bridge_ports_, Cluster::gateway(), routing_, fids_);
   WorkerView& view = revision->workers.emplace_back();
   view.routes.resize(kMaxPorts);
   for (const PortSlot* slot : {source_.get(), sink_.get()})

@@ -22,13 +22,22 @@ enum class Path : uint8_t {
   Encapsulate,  // pod to other nodes' pods
   BridgeOuter,  // what Decapsulate gets, by its outer MAC, between plain ports
   Decapsulate,  // other nodes' pods to a pod
+  Route,        // pod to pod by the gateway
+  RouteBeside,  // the same, while there are Services that nobody asks for
+  Serve,        // pod to Services of pods of this node, connections that are known
 };
-inline constexpr std::array kPaths{Path::Bridge, Path::Encapsulate, Path::BridgeOuter, Path::Decapsulate};
+inline constexpr std::array kPaths{Path::Bridge, Path::Encapsulate, Path::BridgeOuter, Path::Decapsulate,
+                                   Path::Route,  Path::RouteBeside, Path::Serve};
+
+struct PathTraffic {
+  uint32_t flows = 1000;
+  uint32_t services = 10;
+};
 
 class PathSwitch {
  public:
   // `cluster` must outlive it.
-  PathSwitch(Path path, unsigned core, uint32_t flows, const Cluster& cluster, rte_mempool& pool);
+  PathSwitch(Path path, unsigned core, const PathTraffic& traffic, const Cluster& cluster, rte_mempool& pool);
   ~PathSwitch();
   PathSwitch(const PathSwitch&) = delete;
   PathSwitch& operator=(const PathSwitch&) = delete;
@@ -41,7 +50,7 @@ class PathSwitch {
   uint64_t lost() const;
 
  private:
-  void make_ports(uint32_t flows);
+  void make_ports(const PathTraffic& traffic);
   void fill_table();
 
   Host host_;
@@ -53,11 +62,12 @@ class PathSwitch {
   Publisher publisher_{1};
   std::atomic<uint32_t> clock_seconds_{1};
   FragmentTable fragments_{{.capacity = 1}};
-  FlowMemory flow_memory_{"", kMinFlows, false};
-  FlowTable flows_{flow_memory_.table(), {.capacity = kMinFlows}, flow_memory_.hash()};
+  FlowMemory flow_memory_;
+  FlowTable flows_;
   std::atomic<uint32_t> ip_ids_{0};
   FidMap fids_;
   std::vector<BridgePort> bridge_ports_;
+  Routing routing_;
   const Cluster& cluster_;
   std::unique_ptr<PortSlot> source_, sink_;
   std::unique_ptr<Worker> worker_;

@@ -30,17 +30,24 @@ namespace po = boost::program_options;
 
 constexpr uint32_t kBuffers = 16383;
 constexpr double kWarmUpSeconds = 0.02;
-constexpr std::array<const char*, kPaths.size()> kNames{"bridge", "encapsulate", "bridge_outer",
-                                                        "decapsulate"};
+constexpr std::array<const char*, kPaths.size()> kNames{
+    "bridge", "encapsulate", "bridge_outer", "decapsulate", "route", "route_beside", "serve"};
+// Which of them each is compared with; itself: none.
+constexpr std::array<size_t, kPaths.size()> kBeside{0, 0, 2, 2, 4, 4, 4};
 using Cycles = std::array<double, kPaths.size()>;  // per packet, by path
 
 struct PathOptions {
-  uint32_t flows = 1000, nodes = 2, pods = 256;
+  PathTraffic traffic;
+  uint32_t nodes = 2, pods = 256;
   unsigned rounds = 15;
   double seconds = 0.1;  // of each measurement
   unsigned core = 0;
   bool hugepages = true;
   std::string json;
+  std::vector<std::string> paths;  // empty: all
+  bool has(size_t path) const {
+    return paths.empty() || std::find(paths.begin(), paths.end(), kNames[path]) != paths.end();
+  }
 };
 
 unsigned last_core() {
@@ -56,16 +63,22 @@ unsigned last_core() {
 bool parse(int argc, char** argv, PathOptions& options) {
   po::options_description all(
       "bench-paths: cycles per packet of one worker without rings: bridging between pods, routing into\n"
-      "tunnels, bridging what comes in tunnels, taking it out. No root; polls one core for rounds * seconds "
-      "* 4");
+      "tunnels, bridging what comes in tunnels, taking it out; routing between pods, and to Services of "
+      "them.\n"
+      "No root; polls one core for rounds * seconds * 7");
   auto add = all.add_options();
   add("help,h", "this text");
-  add("flows", po::value(&options.flows)->default_value(options.flows), "1 to 1000000");
+  add("flows", po::value(&options.traffic.flows)->default_value(options.traffic.flows), "1 to 1000000");
+  add("services", po::value(&options.traffic.services)->default_value(options.traffic.services),
+      "1 to 1000000; at least a 60,000th of the flows");
   add("nodes", po::value(&options.nodes)->default_value(options.nodes), "other nodes, 1 to 50000");
   add("pods", po::value(&options.pods)->default_value(options.pods), "of this node, 2 to 1000");
   add("rounds", po::value(&options.rounds)->default_value(options.rounds), "each measures all paths");
   add("seconds", po::value(&options.seconds)->default_value(0.1, "0.1"), "of each measurement");
   add("core", po::value(&options.core)->default_value(last_core()), "the worker's");
+  add("path", po::value(&options.paths)->composing(),
+      "this one only, and others so named: bridge, encapsulate, bridge_outer, decapsulate, route, "
+      "route_beside, serve");
   add("no-huge", "small pages even when there are hugepages");
   add("json", po::value(&options.json), "a file for the figures of every round");
   po::variables_map values;
@@ -75,9 +88,14 @@ bool parse(int argc, char** argv, PathOptions& options) {
     std::cout << all;
     return false;
   }
-  if (options.flows < 1 || options.flows > 1'000'000 || options.nodes < 1 || options.nodes > 50'000 ||
-      options.pods < 2 || options.pods > 1000 || options.rounds < 1 || !(options.seconds > 0))
+  if (options.traffic.flows < 1 || options.traffic.flows > 1'000'000 || options.traffic.services < 1 ||
+      options.traffic.services > 1'000'000 || options.traffic.flows / options.traffic.services >= 60000 ||
+      options.nodes < 1 || options.nodes > 50'000 || options.pods < 2 || options.pods > 1000 ||
+      options.rounds < 1 || !(options.seconds > 0))
     throw po::error("a number is out of its range");
+  for (const std::string& name : options.paths)
+    if (std::find(kNames.begin(), kNames.end(), name) == kNames.end())
+      throw po::error("there is no path '" + name + "'");
   options.hugepages = values.count("no-huge") == 0;
   return true;
 }
@@ -126,18 +144,19 @@ PathResult run_all(const PathOptions& options) {
   const Eal eal(engine_options(options));
   const Cluster cluster(options.nodes, options.pods);
   std::deque<PathSwitch> switches;
-  for (const Path path : kPaths)
-    switches.emplace_back(path, options.core, options.flows, cluster, eal.pool());
+  std::vector<std::pair<size_t, PathSwitch*>> measured;
+  for (size_t i = 0; i < kPaths.size(); ++i)
+    if (options.has(i))
+      measured.emplace_back(
+          i, &switches.emplace_back(kPaths[i], options.core, options.traffic, cluster, eal.pool()));
   PathResult result;
   result.hugepages = eal.hugepages();
   result.route_bytes = cluster.route_bytes();
   for (unsigned round = 0; round < options.rounds; ++round) {
     Cycles& cycles = result.rounds.emplace_back();
     double& off_core = result.off_core.emplace_back(0);
-    for (size_t i = 0; i < kPaths.size(); ++i) {
-      const size_t at = round % 2 == 0 ? i : kPaths.size() - 1 - i;
-      cycles[at] = measure(switches[at], options.seconds, off_core);
-    }
+    for (const auto& [path, one] : measured) cycles[path] = measure(*one, options.seconds, off_core);
+    std::reverse(measured.begin(), measured.end());
   }
   for (const PathSwitch& one : switches) result.lost += one.lost();
   return result;
@@ -155,15 +174,16 @@ void print_table(const PathOptions& options, const PathResult& result) {
   fmt::print(
       "cycles per packet; {} flows, {} nodes, {} pods, routes {} bytes, core {}, {};\n"
       "medians of {} rounds of {} s with their 95 % bootstrap intervals\n\n",
-      options.flows, options.nodes, options.pods, result.route_bytes, options.core,
+      options.traffic.flows, options.nodes, options.pods, result.route_bytes, options.core,
       result.hugepages ? "hugepages" : "no hugepages", options.rounds, options.seconds);
-  fmt::print("{:<13} {:>7}   {:<26} {}\n", "", "cycles", "more than bridging it", "ratio");
+  fmt::print("{:<13} {:>7}   {:<26} {}\n", "", "cycles", "more than bridging, routing", "ratio");
   for (size_t i = 0; i < kPaths.size(); ++i) {
+    if (!options.has(i)) continue;
     fmt::print("{:<13} {:>7.1f}", kNames[i],
                over_rounds(result, [&](const Cycles& c) { return c[i]; }).median);
-    if (i % 2 == 1) {
-      const Estimate more = over_rounds(result, [&](const Cycles& c) { return c[i] - c[i - 1]; });
-      const Estimate ratio = over_rounds(result, [&](const Cycles& c) { return c[i] / c[i - 1]; });
+    if (const size_t other = kBeside[i]; other != i && options.has(other)) {
+      const Estimate more = over_rounds(result, [&](const Cycles& c) { return c[i] - c[other]; });
+      const Estimate ratio = over_rounds(result, [&](const Cycles& c) { return c[i] / c[other]; });
       fmt::print("   {:<26} {:.3f} ({:.3f} to {:.3f})",
                  fmt::format("{:.1f} ({:.1f} to {:.1f})", more.median, more.low, more.high), ratio.median,
                  ratio.low, ratio.high);
@@ -174,7 +194,8 @@ void print_table(const PathOptions& options, const PathResult& result) {
 }
 
 void write_json(const PathOptions& options, const PathResult& result) {
-  nlohmann::json all{{"flows", options.flows},
+  nlohmann::json all{{"flows", options.traffic.flows},
+                     {"services", options.traffic.services},
                      {"nodes", options.nodes},
                      {"pods", options.pods},
                      {"seconds", options.seconds},
@@ -183,7 +204,8 @@ void write_json(const PathOptions& options, const PathResult& result) {
                      {"off_core_share", median(result.off_core)}};
   for (const Cycles& round : result.rounds) {
     nlohmann::json& row = all["rounds"].emplace_back();
-    for (size_t i = 0; i < kPaths.size(); ++i) row[kNames[i]] = round[i];
+    for (size_t i = 0; i < kPaths.size(); ++i)
+      if (options.has(i)) row[kNames[i]] = round[i];
   }
   std::ofstream file(options.json);
   file << all.dump(1) << '\n';

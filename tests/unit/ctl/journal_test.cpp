@@ -251,6 +251,67 @@ TEST_F(JournalTest, RewritesItselfWhenItHasGrown) {
   EXPECT_EQ(journal.state().ports.count("b"), 1U);
 }
 
+std::shared_ptr<const ServiceSpec> service(const std::string& name, const char* ip) {
+  return std::make_shared<const ServiceSpec>(
+      ServiceSpec{{"shop", name},
+                  ServiceType::LoadBalancer,
+                  {*IpAddress::parse(ip), *IpAddress::parse("fd00::9")},
+                  {{"http", Protocol::Tcp, 80, 30080}}});
+}
+
+std::shared_ptr<const EndpointSlice> slice(const std::string& name, const std::string& of) {
+  return std::make_shared<const EndpointSlice>(
+      EndpointSlice{{"shop", name},
+                    of,
+                    true,
+                    {{*IpAddress::parse("10.0.0.1"), true, true, false, "worker-1"},
+                     {*IpAddress::parse("10.0.0.2"), false, true, true, ""}},
+                    {{"http", Protocol::Tcp, 8080}, {"", Protocol::Udp, 53}}});
+}
+
+TEST_F(JournalTest, BringsBackServices) {
+  StoredState expected;
+  {
+    Journal journal(state_);
+    journal.append({ServiceSet{service("a", "10.96.0.1")}, SliceSet{slice("a-1", "a"), ""},
+                    SliceSet{slice("a-2", "a"), ""}, SliceSet{slice("b-1", "b"), ""}});
+    journal.append({SliceSet{slice("a-2", "b"), "a"}, ServiceSet{service("c", "10.96.0.3")},
+                    ServiceSet{service("a", "10.96.0.2")}});
+    journal.append({SliceRemoved{{"shop", "b-1"}, "b"}, ServiceRemoved{{"shop", "c"}}});
+    expected = journal.state();
+  }
+  EXPECT_EQ(expected.services.size(), 2U);
+  EXPECT_EQ(expected.services.at({"shop", "a"}).slices.size(), 1U);
+  EXPECT_EQ(expected.services.at({"shop", "b"}).spec, nullptr);
+  EXPECT_EQ(expected.services.at({"shop", "b"}).slices.at(0)->name.name, "a-2");
+  Journal journal(state_);
+  EXPECT_EQ(journal.state(), expected);
+  journal.rewrite(journal.state());
+  EXPECT_EQ(Journal(directory_ / "other").state().services.size(), 0U);
+  put(directory_ / "other/journal", content(file_));
+  EXPECT_EQ(Journal(directory_ / "other").state(), expected) << "rewritten as one record, too";
+}
+
+TEST_F(JournalTest, RewritesMuchOnlyWhenItHasGrownByHalf) {
+  Journal journal(state_, {.records = 3, .bytes = 100});
+  std::vector<Edit> edits;
+  for (int i = 0; i < 100; ++i) edits.emplace_back(SliceSet{slice("s-" + std::to_string(i), "a"), ""});
+  journal.append(edits);
+  journal.append({SliceSet{slice("s-7", "b"), "a"}});
+  const size_t base = content(file_).size();
+  for (int i = 0; i < 20; ++i) {
+    journal.append({SliceSet{slice("s-7", "a"), "b"}});
+    journal.append({SliceSet{slice("s-7", "b"), "a"}});
+  }
+  EXPECT_GT(content(file_).size(), base) << "nothing was rewritten";
+  for (int i = 0; i < 1000; ++i) {
+    journal.append({SliceSet{slice("s-7", "a"), "b"}});
+    journal.append({SliceSet{slice("s-7", "b"), "a"}});
+    ASSERT_LT(content(file_).size(), 2 * base);
+  }
+  EXPECT_EQ(journal.state().services.at({"shop", "b"}).slices.size(), 1U);
+}
+
 // A crash before the rename leaves the old journal and a new file of any length beside it.
 TEST_F(JournalTest, SurvivesACrashWhileRewriting) {
   {

@@ -124,6 +124,35 @@ TEST(ObjectReader, RefusesWhatWouldGrowOrHide) {
   EXPECT_THAT(error_of("a: " + deep), HasSubstr("nested more than 31 deep"));
 }
 
+TEST(ObjectReader, PassesOverWhatNobodyReads) {
+  const char* const kRest = R"( {"kind":"Node","m":{"a":1,"b":[{"c":2}]}})";
+  EXPECT_THAT(
+      read(
+          R"({"kind":"Node","m":{"a":1,"managedFields":[{"f":{"x":[]}},7],"b":[{"targetRef":{"uid":"]}"},"c":2}],
+                       "ownerReferences":null}})")
+          .list,
+      ElementsAre(kRest));
+  EXPECT_THAT(read("kind: Node\nm:\n  a: 1\n  managedFields: [{f: {x: []}}, 7]\n  b:\n  - targetRef: {uid: "
+                   "x}\n    c: 2\n")
+                  .list,
+              ElementsAre(kRest));
+  EXPECT_THAT(read(R"({"kind":"Node","targetRef":1})").list, ElementsAre(R"( {"kind":"Node","targetRef":1})"))
+      << "only where Kubernetes has it";
+  const std::string deep(100000, '[');
+  EXPECT_THAT(error_of(R"({"m":{"managedFields":)" + deep), HasSubstr("nested more than 31 deep"));
+  EXPECT_THAT(error_of("m:\n  managedFields: " + deep), HasSubstr("nested more than 31 deep"));
+  EXPECT_THAT(error_of(R"({"m":{"managedFields":[}})"), HasSubstr("not JSON"));
+}
+
+TEST(ObjectReader, TakesBlanksForOneOnlyBetweenTokens) {
+  const std::string text =
+      "{\n    \"a  b\" :   [ 1 ,\t\t2,\r\n\r\n \"  \\\"  \\\\\",   \"  \" ]\n\n\n,   \"kind\":\"K\"  }";
+  for (size_t step = 1; step < 40; ++step)
+    EXPECT_THAT(read(text, step).list, ElementsAre(R"( {"a  b":[1,2,"  \"  \\","  "],"kind":"K"})")) << step;
+  EXPECT_THAT(error_of("{\"a\":1   2}"), HasSubstr("not JSON"));
+  EXPECT_THAT(error_of("{\"a\":1\n\n\n\n   \n  x}"), HasSubstr("line 6: not JSON"));
+}
+
 TEST(ObjectReader, BoundsOneObjectButNotTheirNumber) {
   const std::string huge(5 << 20, 'x');
   for (const char* form : {"{\"a\":\"", "a: \""}) {

@@ -18,11 +18,13 @@ class StubHandler final : public RequestHandler {
     if (command == "large") return {7, std::string(arguments.at("bytes").get<size_t>(), 'x')};
     return {7, arguments};
   }
-  void check_object(const nlohmann::json& object) const override {
+  TakenObject read_object(const nlohmann::json& object) const override {
     if (object.contains("bad")) throw Error("bad", "must not be there");
+    return object.dump();
   }
-  Answer apply(const Caller&, const std::vector<std::string>& objects, const CommitOptions&) override {
-    applied = objects;
+  Answer apply(const Caller&, const std::vector<TakenObject>& objects, const CommitOptions&) override {
+    applied.clear();
+    for (const TakenObject& object : objects) applied.push_back(std::get<std::string>(object));
     return {8, objects.size()};
   }
 
