@@ -32,7 +32,7 @@ class Cluster:
         """podswitch's."""
         # Nothing may age while the others have their turn.
         options = {"pods.gateway": GATEWAY_IP, "pods.gateway-mac": GATEWAY_MAC,
-                   "flows.udp-timeout": AGING_SECONDS, "flows.udp-stream-timeout": AGING_SECONDS}
+                   "flows.timeout-udp": AGING_SECONDS, "flows.timeout-udp-stream": AGING_SECONDS, "flows.file": "none"}
         return {**options, **({"flows.capacity": self.room} if self.room else {})}
 
     def port(self, number):

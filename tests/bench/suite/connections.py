@@ -54,7 +54,7 @@ def _establish(subject, options):
 def _fill(subject, options):
     before = -1
     for _ in range(_FILLINGS):
-        now = subject.switch.table_use()
+        now = subject.switch.connections()
         if now <= before:
             break
         before = now

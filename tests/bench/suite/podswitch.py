@@ -82,14 +82,10 @@ class Podswitch:
         return self.cli("status")["fdb_size"] >= macs
 
     def connections(self):
-        """How many are in both directions."""
-        return self.cli("conntrack", "stats")["replied"]
-
-    def table_use(self):
         return self.cli("conntrack", "stats")["connections"]
 
     def forget_connections(self):
-        self.cli("conntrack", "flush")
+        self.cli("conntrack", "flush", "--all")
 
     def reset_counters(self):
         self.before = self._figures()

@@ -174,14 +174,17 @@ def three_conversations_on_one_source_port(world):
 def where_says_which_endpoint_a_flow_gets(world):
     switch, client, backends = node(world, 4)
     web(world, switch, backends)
-    names = {address: f"b{i + 1}" for i in range(4) for address in addresses(11 + i)}
+    names = {}
+    for i in range(4):
+        v4, v6 = addresses(11 + i)
+        names |= {f"{v4}:8080": f"b{i + 1}", f"[{v6}]:8080": f"b{i + 1}"}
     for i in range(20):
         source, vip, port = addresses(1)[i % 2], VIPS[i % 2], 20000 + i
         shown = f"[{source}]:{port}" if ":" in source else f"{source}:{port}"
-        told = switch.cli("service", "where", "default/web:80", "--from", shown)
+        (told,) = switch.cli("service", "where", "default/web:80", "--from", shown)
         with connect(client, vip, 80, from_port=port) as one:
             said = ask(one, "who?").split()[0]
-        expect(names[told["backend"]["ip"]] == said, f"from {shown}: {said} answers; told: {told}")
+        expect(names[told["endpoint"]] == said, f"from {shown}: {said} answers; told: {told}")
 
 
 def bare_segment(pod, to_mac, flags):

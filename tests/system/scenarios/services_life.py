@@ -3,6 +3,7 @@
 
 import collections
 import itertools
+import os
 import socket
 import threading
 import time
@@ -85,10 +86,6 @@ def who_is_removed_keeps_its_connections(world):
     expect({ask(one, "still?").split()[0] for one in old} == owners, "b2's connections are gone")
 
 
-def to_service(switch, *filters):
-    return switch.cli("conntrack", "list", *filters)
-
-
 @scenario(takes=3)
 def conntrack_lists_and_flushes(world):
     switch, client, (backend,) = node(world, 1)
@@ -96,14 +93,14 @@ def conntrack_lists_and_flushes(world):
     with connect(client, VIP4, 80, from_port=4001) as one, connect(client, VIP4, 80, from_port=4002) as other:
         for conversation in (one, other):
             ask(conversation, "hello")
-        rows = to_service(switch, "--orig-port-src", 4001)
+        rows = switch.cli("conntrack", "list", "--sport", 4001)
         expect(len(rows) == 1, f"listed: {rows}")
         row = rows[0]
-        expect((row["protocol"], row["state"]) == ("TCP", "ESTABLISHED"), f"listed: {row}")
+        expect((row["protocol"], row["state"], row["service"]) == ("tcp", "ESTABLISHED", "default/web:80"), f"listed: {row}")
         expect(row["original"] == {"src": addresses(1)[0], "dst": VIP4, "sport": 4001, "dport": 80}, f"listed: {row}")
         expect(row["reply"] == {"src": addresses(11)[0], "dst": addresses(1)[0], "sport": 8080, "dport": 4001}, f"listed: {row}")
         before = switch.cli("conntrack", "stats")["connections"]
-        flushed = switch.cli("conntrack", "flush", "--orig-port-src", 4001)
+        flushed = switch.cli("conntrack", "flush", "--sport", 4001)
         expect(flushed["flushed"] == 1 and switch.cli("conntrack", "stats")["connections"] == before - 1, f"flushed: {flushed}")
         expect(ask(other, "still?") == "b1 still?", "another flow went as well")
         one.sendall(b"anybody?")
@@ -119,15 +116,23 @@ def connections_are_counted_by_service(world):
         curl(client, VIP4)
     row = eventually("the service is listed", lambda: next(
         row for row in switch.cli("service", "list") if (row["namespace"], row["name"]) == ("default", "web")))
-    expect(VIP4 in row["vips"] and row["endpoints_ready"] == row["endpoints"] == 4, f"listed: {row}")
+    expect(row["vips"] == VIPS and row["ready_endpoints"] == row["endpoints"] == 4, f"listed: {row}")
     expect(row["packets"] >= 5 * 5, f"listed: {row}")
     shown = switch.cli("service", "show", "default/web")
-    expect({one["ip"] for one in shown["endpoints"]} == set(all_addresses(backends)), f"shown: {shown}")
+    wanted = {f"[{ip}]:8080" if ":" in ip else f"{ip}:8080" for ip in all_addresses(backends)}
+    expect({one["endpoint"] for one in shown} == wanted, f"shown: {shown}")
+
+
+def flow_file(world):
+    """Where memory outlives a process."""
+    path = f"/dev/shm/{world.prefix}-flows"
+    world.defer(lambda: os.path.exists(path) and os.unlink(path))
+    return path
 
 
 def expect_to_go_on(world, interrupt):
     """TCP and UDP conversations with several backends go on where they were, and new ones are made."""
-    switch, client, backends = node(world, 3, **{"flows.file": world.path("flows")})
+    switch, client, backends = node(world, 3, **{"flows.file": flow_file(world)})
     web(world, switch, backends)
     for i, one in enumerate(backends):
         UdpServer(world, one, f"b{i + 1}", addresses(11 + i), 8080)

@@ -42,8 +42,8 @@ def both_nodes_choose_the_same_endpoint(world):
     one, two, _, _ = two_nodes(world)
     serve([one, two], "web", VIPS, [f"10.244.{n}.{i}" for n in (1, 2) for i in range(1, 9)], WEB)
     for port in range(30000, 30020):
-        told = [switch.cli("service", "where", "default/web:80", "--from", f"10.244.1.1:{port}") for switch in (one, two)]
-        expect(told[0]["backend"] == told[1]["backend"], f"from port {port}: {told}")
+        told = [switch.cli("service", "where", "default/web:80", "--from", f"10.244.1.1:{port}")[0] for switch in (one, two)]
+        expect(told[0]["endpoint"] == told[1]["endpoint"] and told[0]["endpoint"], f"from port {port}: {told}")
 
 
 @scenario(takes=5)
