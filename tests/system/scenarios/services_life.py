@@ -96,7 +96,7 @@ def conntrack_lists_and_flushes(world):
         rows = switch.cli("conntrack", "list", "--sport", 4001)
         expect(len(rows) == 1, f"listed: {rows}")
         row = rows[0]
-        expect((row["protocol"], row["state"], row["service"]) == ("tcp", "ESTABLISHED", "default/web:80"), f"listed: {row}")
+        expect((row["protocol"], row["state"]) == ("tcp", "ESTABLISHED") and row["service"].startswith("default/web"), f"listed: {row}")
         expect(row["original"] == {"src": addresses(1)[0], "dst": VIP4, "sport": 4001, "dport": 80}, f"listed: {row}")
         expect(row["reply"] == {"src": addresses(11)[0], "dst": addresses(1)[0], "sport": 8080, "dport": 4001}, f"listed: {row}")
         before = switch.cli("conntrack", "stats")["connections"]
