@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "ctl/cli_arguments.h"
+#include "ctl/cli_conntrack.h"
 #include "ctl/cli_get.h"
 #include "ctl/cli_help.h"
 #include "ctl/cli_objects.h"
@@ -96,6 +97,8 @@ int diff(const CommandLine& line) {
 void ask(const CommandLine& line) {
   Client client(line.socket);
   if (line.local.value("watch", false)) return watch_stats(client, line);
+  if (line.command->name() == "conntrack list") return list_connections(client, line);
+  if (line.command->name() == "conntrack flush") return flush_connections(client, line);
   if (line.command->is_in_chunks) return get_in_chunks(client, line);
   if (line.command->noun == "apply") return print_reply(line, send_objects(client, line));
   if (line.local.contains("file"))

@@ -121,6 +121,8 @@ std::vector<Command> own_commands() {
                    {"Ports up", "ports_up"},
                    {"Nodes", "nodes"},
                    {"Left out", "left_out"},
+                   {"Services", "services"},
+                   {"Service clashes", "service_clashes"},
                    {"Workers", "workers"},
                    {"Workers make progress", "workers_make_progress"},
                    {"Pod MTU", "pod_mtu"},
@@ -135,6 +137,10 @@ std::vector<Command> own_commands() {
                    {"FDB entries", "fdb_size", Format::Count},
                    {"FDB capacity", "fdb_capacity", Format::Count},
                    {"Remote FDB entries", "remote_fdb_size", Format::Count},
+                   {"Connections", "flows", Format::Count},
+                   {"Connections' capacity", "flows_capacity", Format::Count},
+                   {"Connections' memory", "flow_bytes", Format::Bytes},
+                   {"Connections' file", "flow_file"},
                    {"Neighbour answers", "neighbour_answers", Format::Count},
                    {"FDB moves", "fdb_moves", Format::Count},
                    {"Learn queue full", "learn_queue_full", Format::Count}},
@@ -451,10 +457,12 @@ void insert_before(std::string_view noun, const std::vector<Command>& more, std:
 std::vector<Command> make_commands() {
   std::vector<Command> rows = own_commands();
   insert_before("apply", route_commands(), rows);
+  insert_before("apply", service_commands(), rows);
   insert_before("apply", network_commands(), rows);
   insert_before("delete", get_object_commands(), rows);
   insert_before("fdb", delete_object_commands(), rows);
   insert_before("fdb", remote_commands(), rows);
+  insert_before("offload", conntrack_commands(), rows);
   insert_before("drops", uplink_commands(), rows);
   return rows;
 }

@@ -43,11 +43,17 @@ class Commands {
   virtual Answer route_add(const Call& call) = 0;
   virtual Answer route_del(const Call& call) = 0;
   virtual Answer route_list(const Call& call) = 0;
+  virtual Answer service_list(const Call& call) = 0;
+  virtual Answer service_show(const Call& call) = 0;
+  virtual Answer service_where(const Call& call) = 0;
   virtual Answer fdb_add(const Call& call) = 0;
   virtual Answer fdb_del(const Call& call) = 0;
   virtual Answer fdb_list(const Call& call) = 0;
   virtual Answer neighbour_list(const Call& call) = 0;
   virtual Answer fdb_flush(const Call& call) = 0;
+  virtual Answer conntrack_list(const Call& call) = 0;
+  virtual Answer conntrack_stats(const Call& call) = 0;
+  virtual Answer conntrack_flush(const Call& call) = 0;
   virtual Answer offload_list(const Call& call) = 0;
   virtual Answer worker_list(const Call& call) = 0;
   virtual Answer worker_assign(const Call& call) = 0;
@@ -102,8 +108,10 @@ struct Command {
 
 std::span<const Command> commands();
 std::vector<Command> route_commands();
+std::vector<Command> service_commands();
 std::vector<Command> network_commands();  // those of its rows about networks stretched over nodes
 std::vector<Command> remote_commands();   // and about MAC addresses behind VTEPs
+std::vector<Command> conntrack_commands();
 std::vector<Command> get_object_commands();
 std::vector<Command> delete_object_commands();
 std::vector<Command> uplink_commands();  // those of its rows that the client carries out by itself

@@ -251,6 +251,8 @@ EngineOptions engine_options(const Config& config) {
     options.static_queues += port.queues * devices;
   }
   options.fdb = config.fdb;
+  options.flows = config.flows;
+  if (options.flows.chooses_file) options.flows.file = config.socket + ".flows";
   options.gateway = config.gateway;
   options.node_name = config.node_name;
   options.overlay = config.overlay;
@@ -269,7 +271,7 @@ Config make_config(const std::vector<Setting>& overrides, std::string_view ini, 
 bool is_wrong_configuration(const Error& error) {
   return std::any_of(error.problems().begin(), error.problems().end(), [](const Problem& problem) {
     const std::string_view section = std::string_view(problem.path).substr(0, problem.path.find('.'));
-    return section == "memory" || section == "workers" || section == "control";
+    return section == "memory" || section == "workers" || section == "control" || section == "flows";
   });
 }
 

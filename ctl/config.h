@@ -29,6 +29,7 @@ struct Config {
   std::vector<Prefix> service_cidrs;  // do not overlap
   OverlayOptions overlay;
   Fdb::Options fdb;
+  FlowOptions flows;
   std::string metrics_listen;  // empty: off
   log::Level log_level = log::Level::Info;
   std::vector<PortSpec> ports;  // static ones

@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <array>
+#include <vector>
 
+#include "ctl/flow_options.h"
 #include "ctl/text.h"
 #include "pmd/socket_path.h"
 
@@ -370,13 +372,22 @@ constexpr std::array kOptions{
 }  // namespace
 
 std::span<const Option> options() {
-  return kOptions;
+  static const std::vector<Option> table = [] {
+    std::vector<Option> rows(kOptions.begin(), kOptions.end());
+    const auto flows = flow_options();
+    const auto place =
+        std::find_if(rows.begin(), rows.end(), [](const Option& row) { return row.section() == "metrics"; });
+    rows.insert(place, flows.begin(), flows.end());
+    return rows;
+  }();
+  return table;
 }
 
 const Option* find_option(std::string_view key) {
-  const auto* found =
-      std::find_if(kOptions.begin(), kOptions.end(), [&](const Option& row) { return row.key == key; });
-  return found == kOptions.end() ? nullptr : found;
+  const auto rows = options();
+  const auto found =
+      std::find_if(rows.begin(), rows.end(), [&](const Option& row) { return row.key == key; });
+  return found == rows.end() ? nullptr : &*found;
 }
 
 }  // namespace podswitch

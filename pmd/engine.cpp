@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "pmd/engine_impl.h"
+#include "pmd/flow_file.h"
 #include "pmd/flow_offload.h"
 #include "pmd/log.h"
 
@@ -56,6 +57,7 @@ std::vector<std::unique_ptr<Worker>> make_workers(const EngineOptions& options, 
 struct Engine::Impl::Prepared final : Engine::Change {
   DesiredState state;
   PortSlots slots;  // of the next revision: kept ones and new ones
+  std::shared_ptr<const ServicePlanner::Plan> services;
   OpenPolicy policy = OpenPolicy::Strict;
   std::vector<std::shared_ptr<PortSlot>> uncommitted;  // the new ones
 
@@ -75,7 +77,7 @@ Engine::Impl::Impl(const EngineOptions& options)
       neighbours_({.capacity = kMaxNeighbours}),
       publisher_(static_cast<unsigned>(options.worker_cores.size())),
       mesh_(make_mesh(options_)),
-      flow_memory_(options.flows.file, options.flows.capacity, eal_.hugepages()),
+      flow_memory_(open_flow_memory(options.flows, options.instance, eal_.hugepages())),
       flows_(flow_memory_.table(), {options.flows.capacity, options.flows.timeouts}, flow_memory_.hash()),
       workers_(make_workers(options_, publisher_, fdb_, remote_fdb_, neighbours_, link_hosts_, eal_.pool(),
                             clock_seconds_, fragments_, ip_ids_, flows_, mesh_.get())),
@@ -133,6 +135,7 @@ std::unique_ptr<Engine::Change> Engine::Impl::prepare(const DesiredState& next, 
   auto prepared = std::make_unique<Prepared>();
   prepared->state = next;
   prepared->policy = policy;
+  prepared->services = service_planner_.prepare(next.services);
   std::set<PortId> taken;
   for (const auto& [name, slot] : slots_) taken.insert(slot->port->id());
   for (const auto& [name, spec] : next.ports) {
@@ -187,6 +190,7 @@ uint64_t Engine::Impl::commit(std::unique_ptr<Engine::Change> change) {
   static_routes_ = prepared.state.routes;
   networks_ = prepared.state.networks;
   remote_entries_ = prepared.state.remote_entries;
+  follow_services(prepared.services);
   if (between.size() != next.size()) publish(prepared.slots, between);
   publish(prepared.slots, next);
   prepared.uncommitted.clear();
@@ -219,6 +223,13 @@ Routing Engine::Impl::plan_routes(const PortSlots& slots) {
   housekeeping_.run([&] { replaced = underlay_.set(plan.uplink, plan.hops, clock_seconds_); });
   if (!replaced.empty()) publisher_.synchronize();
   plan.routing.next_hops = &next_hops_;
+  // Flows look for their next hops anew. A number is only given to another next hop when a route changes.
+  if (plan.routing.tables != route_tables_) {
+    route_tables_ = plan.routing.tables;
+    if (++routes_version_ == 0) ++routes_version_;
+  }
+  plan.routing.version = routes_version_;
+  plan.routing.services = {options_.overlay.network, service_planner_.table()};
   return std::move(plan.routing);
 }
 
@@ -380,8 +391,27 @@ std::vector<OffloadStatus> Engine::offloads() const {
 std::map<std::string, std::vector<NodeWay>> Engine::node_ways() const {
   return impl_->node_ways();
 }
+std::vector<ServiceStatus> Engine::services(const ServiceFilter& filter, size_t limit) const {
+  return impl_->services(filter, limit);
+}
+std::vector<ServicePortStatus> Engine::service_ports(const ObjectName& name) const {
+  return impl_->service_ports(name);
+}
+std::vector<ServiceChoice> Engine::service_choices(const ObjectName& name, const IpAddress& client,
+                                                   uint16_t client_port) const {
+  return impl_->service_choices(name, client, client_port);
+}
+std::vector<ServicePlanner::Clash> Engine::service_clashes(size_t limit) const {
+  return impl_->service_clashes(limit);
+}
 size_t Engine::flush_fdb(const FdbFilter& filter) {
   return impl_->flush_fdb(filter);
+}
+FlowPage Engine::flows(const FlowFilter& filter, FlowSlot from, size_t limit) const {
+  return impl_->flows(filter, from, limit);
+}
+FlowFlush Engine::flush_flows(const FlowFilter& filter, FlowSlot from) {
+  return impl_->flush_flows(filter, from);
 }
 bool Engine::workers_make_progress() const {
   return impl_->workers_make_progress();

@@ -14,10 +14,13 @@
 #include <vector>
 
 #include "lb/flow_table.h"
+#include "pmd/flow_filter.h"
 #include "pmd/offload_status.h"
 #include "pmd/port.h"
 #include "pmd/port_spec.h"
 #include "pmd/routing.h"
+#include "pmd/service_planner.h"
+#include "pmd/service_status.h"
 #include "pmd/services.h"
 #include "pmd/static_route.h"
 #include "switch/drop_reason.h"
@@ -51,6 +54,8 @@ struct FlowOptions {
   uint32_t capacity = 1'000'000;
   FlowTimeouts timeouts = default_flow_timeouts();
   std::string file;  // empty: flows end with the process
+  // On a hugetlbfs if there is room, else in `file` if that is on a tmpfs, else in none.
+  bool chooses_file = false;
 };
 
 struct EngineOptions {
@@ -155,6 +160,30 @@ struct RouteStatus {
   bool is_static = false;
 };
 
+struct FlowStatus {
+  FlowEntry entry;
+  std::string service;  // NAMESPACE/NAME:PORT; empty: none, or it is gone
+};
+
+// A part of the table at a time, so that neither memory nor time grow with it. `next`: where the next part
+// begins; kNoFlow: that was all. A flow keeps its place, so that none comes twice.
+struct FlowPage {
+  std::vector<FlowStatus> flows;
+  FlowSlot next = kNoFlow;
+};
+struct FlowFlush {
+  size_t removed = 0;
+  FlowSlot next = kNoFlow;
+};
+
+struct FlowTableStatus {
+  uint32_t in_use = 0, capacity = 0;
+  uint64_t begun = 0, refused = 0, evicted = 0, expired = 0, ports_changed = 0;  // since start
+  uint64_t bytes = 0;
+  bool hugepages = false;
+  std::string file;  // empty: flows end with the process
+};
+
 struct SwitchStatus {
   uint64_t revision = 0;
   bool hugepages = false;
@@ -168,10 +197,15 @@ struct SwitchStatus {
   size_t remote_fdb_size = 0;
   uint64_t neighbour_answers = 0;  // about pods of other nodes
   uint64_t fdb_moves = 0, learn_queue_full = 0;
+  size_t services = 0;                           // with addresses
+  size_t service_frontends = 0;                  // that packets find
+  size_t service_clashes = 0;                    // frontends that more than one claims
+  uint64_t ladder_steps = 0;                     // of tables of choices that became larger or smaller
   size_t routes = 0;                             // of all networks
   uint64_t route_bytes = 0;                      // of their tables and next hops
   size_t fragments = 0, fragments_capacity = 0;  // datagrams whose ports are known to their fragments
   uint64_t fragments_evicted = 0, fragments_busy = 0;
+  FlowTableStatus flows;
   uint64_t buffers = 0, buffers_in_use = 0;  // packet buffers; those in workers' caches count as free
 };
 
@@ -213,7 +247,18 @@ class Engine {
   std::vector<RouteStatus> routes(const std::string& network, size_t limit) const;
   std::vector<OffloadStatus> offloads() const;                    // of uplinks
   std::map<std::string, std::vector<NodeWay>> node_ways() const;  // by node; configuration thread
-  size_t flush_fdb(const FdbFilter& filter);                      // learned entries only; how many went
+  // Services: configuration thread. In the order of their names.
+  std::vector<ServiceStatus> services(const ServiceFilter& filter, size_t limit) const;
+  std::vector<ServicePortStatus> service_ports(const ObjectName& name) const;
+  // For each frontend of the client's family, which backend a new flow gets.
+  std::vector<ServiceChoice> service_choices(const ObjectName& name, const IpAddress& client,
+                                             uint16_t client_port) const;
+  std::vector<ServicePlanner::Clash> service_clashes(size_t limit) const;
+  size_t flush_fdb(const FdbFilter& filter);  // learned entries only; how many went
+  // At most `limit` of the flows from `from` on. Locks nothing that workers wait for. Configuration thread,
+  // which knows the services' names.
+  FlowPage flows(const FlowFilter& filter, FlowSlot from, size_t limit) const;
+  FlowFlush flush_flows(const FlowFilter& filter, FlowSlot from);
 
   // The watchdog's question: did every worker finish a loop within the last two seconds, or sleep?
   bool workers_make_progress() const;

@@ -11,6 +11,7 @@
 #include <mutex>
 #include <set>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "pmd/assignment.h"
@@ -23,6 +24,7 @@
 #include "pmd/publisher.h"
 #include "pmd/revision.h"
 #include "pmd/router_advertiser.h"
+#include "pmd/service_planner.h"
 #include "pmd/worker.h"
 #include "switch/fragment_table.h"
 
@@ -52,7 +54,14 @@ class Engine::Impl final : public PortHost {
   std::vector<RouteStatus> routes(const std::string& network, size_t limit) const;
   std::vector<OffloadStatus> offloads() const;
   std::map<std::string, std::vector<NodeWay>> node_ways();
+  std::vector<ServiceStatus> services(const ServiceFilter& filter, size_t limit) const;
+  std::vector<ServicePortStatus> service_ports(const ObjectName& name) const;
+  std::vector<ServiceChoice> service_choices(const ObjectName& name, const IpAddress& client,
+                                             uint16_t client_port) const;
+  std::vector<ServicePlanner::Clash> service_clashes(size_t limit) const;
   size_t flush_fdb(const FdbFilter& filter);
+  FlowPage flows(const FlowFilter& filter, FlowSlot from, size_t limit) const;
+  FlowFlush flush_flows(const FlowFilter& filter, FlowSlot from);
   bool workers_make_progress() const { return housekeeping_.workers_make_progress(); }
 
  private:
@@ -64,6 +73,10 @@ class Engine::Impl final : public PortHost {
     friend bool operator==(const Stretch&, const Stretch&) = default;
   };
   void adopt_flows();
+  FlowTableStatus flow_table_status() const;
+  std::string service_of(ServiceId id) const;
+  using ServiceNames = std::unordered_map<ServiceId, std::string>;
+  const std::string& name_of(ServiceId id, ServiceNames& names) const;
   Stretch stretch_of(const Routing& routing);
   std::shared_ptr<PortSlot> open_slot(PortId id, const PortSpec& spec, OpenPolicy policy);
   PortId free_port_id(const std::set<PortId>& taken) const;
@@ -72,6 +85,10 @@ class Engine::Impl final : public PortHost {
                                     const Routing& routing);
   Routing plan_routes(const PortSlots& slots);
   void publish(const PortSlots& slots, const Assignment& assignment);
+  void follow_services(const std::shared_ptr<const ServicePlanner::Plan>& plan);
+  std::optional<ServiceFigures> figures_of_service(ServiceId id) const;
+  std::vector<ServiceEndpointStatus> service_endpoints(const ServiceEntry& entry,
+                                                       const PlannedPort& port) const;
   void warn_about_mtus(const PortSlots& old_slots, const PodMtus& old);
   void advertise_to(const PortSlots& slots);
   void settle(const PortSlots& old_slots, const PortSlots& next_slots);
@@ -108,6 +125,9 @@ class Engine::Impl final : public PortHost {
   // Written by the configuration thread under the lock, read by listings under it.
   mutable std::mutex mutex_;
   RoutePlanner planner_;
+  std::map<std::string, std::shared_ptr<const Lpm>> route_tables_;  // of the last plan
+  uint32_t routes_version_ = 1;
+  ServicePlanner service_planner_;
   FidMap fids_;
   PortSlots slots_;
   Stretch stretch_;

@@ -80,6 +80,10 @@ SwitchStatus Engine::Impl::status() const {
     status.route_bytes += table->memory_bytes();
   }
   status.route_bytes += next_hops_.memory_bytes();
+  status.services = service_planner_.size();
+  status.service_frontends = service_planner_.table()->size();
+  status.service_clashes = service_planner_.clash_count();
+  status.ladder_steps = service_planner_.ladder_steps();
   status.fragments = fragments_.count(clock_seconds_);
   status.fragments_capacity = fragments_.capacity();
   for (const auto& worker : workers_) {
@@ -88,6 +92,7 @@ SwitchStatus Engine::Impl::status() const {
     status.fragments_evicted += worker->fragments_evicted();
     status.fragments_busy += worker->fragments_busy();
   }
+  status.flows = flow_table_status();
   status.buffers = eal_.buffers();
   status.buffers_in_use = rte_mempool_in_use_count(&eal_.pool());
   return status;

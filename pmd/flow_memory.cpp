@@ -15,6 +15,7 @@
 #include <cstring>
 #include <ctime>
 #include <fstream>
+#include <utility>
 
 #include "lb/flow_table.h"
 #include "pmd/error.h"
@@ -59,16 +60,28 @@ struct FlowMemory::Header {
   std::atomic<uint64_t> clock;  // the daemon's second in the high half, the boot's in the low one
 };
 
+size_t FlowMemory::bytes_for(uint32_t capacity) {
+  return kHeaderBytes + FlowTable::memory_bytes(capacity);
+}
+
 FlowMemory::FlowMemory(const std::string& path, uint32_t capacity, bool wants_hugepages)
-    : bytes_(kHeaderBytes + FlowTable::memory_bytes(capacity)) {
+    : path_(path), bytes_(bytes_for(capacity)) {
   static_assert(sizeof(Header) <= kHeaderBytes);
-  if (path.empty())
+  if (path_.empty())
     map_anonymous(wants_hugepages);
   else
-    map_file(path);
-  is_attached_ = !path.empty() && is_believable(capacity);
+    map_file();
+  is_attached_ = !path_.empty() && is_believable(capacity);
   if (!is_attached_) begin_anew(capacity);
 }
+
+FlowMemory::FlowMemory(FlowMemory&& other) noexcept
+    : path_(std::move(other.path_)),
+      file_(std::move(other.file_)),
+      start_(std::exchange(other.start_, nullptr)),
+      bytes_(other.bytes_),
+      has_hugepages_(other.has_hugepages_),
+      is_attached_(other.is_attached_) {}
 
 FlowMemory::~FlowMemory() {
   if (start_ != nullptr) munmap(start_, bytes_);
@@ -99,34 +112,63 @@ void FlowMemory::map_anonymous(bool wants_hugepages) {
   start_ = static_cast<std::byte*>(at);
 }
 
-void FlowMemory::map_file(const std::string& path) {
-  file_ = UniqueFd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (file_.get() < 0) throw file_error(path, "cannot be opened");
+// Who once had it open may write to it for ever: one that was not always ours alone is not taken at all.
+void FlowMemory::open_file() {
+  file_ = UniqueFd(open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600));
+  if (file_.get() < 0) throw file_error(path_, "cannot be opened");
+  struct stat info {};
+  if (fstat(file_.get(), &info) != 0) throw file_error(path_, "cannot be looked at");
+  if (!S_ISREG(info.st_mode)) throw Error("flows.file", path_ + " is no regular file");
+  if (info.st_uid != geteuid() || (info.st_mode & 0777) != 0600 || info.st_nlink > 1)
+    throw Error("flows.file",
+                fmt::format("{} is not this user's alone (owner {}, mode {:04o}, {} names): remove it", path_,
+                            info.st_uid, info.st_mode & 0777, info.st_nlink));
   if (flock(file_.get(), LOCK_EX | LOCK_NB) != 0)
-    throw file_error(path, "another daemon has its flows there");
+    throw file_error(path_, "another daemon has its flows there");
+  if (!is_of_flows())
+    throw Error("flows.file", path_ +
+                                  " holds something else than flows, and is left alone: remove it, or choose "
+                                  "another path");
+}
+
+// Or nothing, or what a start has not finished.
+bool FlowMemory::is_of_flows() const {
+  std::array<char, kMagic.size()> begin{};
+  const ssize_t got = pread(file_.get(), begin.data(), begin.size(), 0);
+  if (got < 0) throw file_error(path_, "cannot be read");
+  const auto size = static_cast<size_t>(got);
+  return std::memcmp(begin.data(), kMagic.data(), size) == 0 || begin == std::array<char, kMagic.size()>{};
+}
+
+// All of it now: a page that is not to be had later would be a SIGBUS in a worker.
+void FlowMemory::take_room(bool is_new) {
+  int error = ftruncate(file_.get(), static_cast<off_t>(bytes_)) == 0 ? 0 : errno;
+  if (error == 0) error = posix_fallocate(file_.get(), 0, static_cast<off_t>(bytes_));
+  if (error == 0) return;
+  // What was had of it is given back.
+  if (is_new) unlink(path_.c_str());
+  errno = error;
+  throw file_error(path_, fmt::format("has no room for {} MiB (flows.capacity)", bytes_ >> 20));
+}
+
+void FlowMemory::map_file() {
+  open_file();
   struct statfs system {};
   struct stat info {};
   if (fstatfs(file_.get(), &system) != 0 || fstat(file_.get(), &info) != 0)
-    throw file_error(path, "cannot be looked at");
-  if (!S_ISREG(info.st_mode)) throw Error("flows.file", path + " is no regular file");
+    throw file_error(path_, "cannot be looked at");
   has_hugepages_ = system.f_type == HUGETLBFS_MAGIC;
-  if (has_hugepages_) bytes_ = round_up(bytes_, static_cast<size_t>(system.f_bsize));
-  const bool is_ours = info.st_uid == geteuid() && (info.st_mode & 0777) == 0600;
-  if (info.st_size != 0 && (!is_ours || static_cast<size_t>(info.st_size) != bytes_)) {
-    log::warning("{}: not the flows of this configuration, or not this user's alone: overwritten", path);
-    if (ftruncate(file_.get(), 0) != 0 || fchmod(file_.get(), 0600) != 0)
-      throw file_error(path, "cannot be overwritten");
-  }
-  if (ftruncate(file_.get(), static_cast<off_t>(bytes_)) != 0)
-    throw file_error(path, "cannot be made larger");
-  // All of it now: a page that is not to be had later would be a SIGBUS in a worker.
-  if (const int error = posix_fallocate(file_.get(), 0, static_cast<off_t>(bytes_)); error != 0) {
-    errno = error;
-    throw file_error(path, fmt::format("has no room for {} MiB (flows.capacity)", bytes_ >> 20));
-  }
+  if (has_hugepages_)
+    bytes_ = round_up(bytes_, static_cast<size_t>(system.f_bsize));
+  else if (system.f_type != TMPFS_MAGIC)
+    log::warning("{}: is on no tmpfs: the kernel keeps writing it to the disk (flows.file)", path_);
+  const bool is_other_size = info.st_size != 0 && static_cast<size_t>(info.st_size) != bytes_;
+  if (is_other_size && ftruncate(file_.get(), 0) != 0) throw file_error(path_, "cannot be overwritten");
+  take_room(info.st_size == 0 || is_other_size);
   void* at = mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, file_.get(), 0);
-  if (at == MAP_FAILED) throw file_error(path, "cannot be mapped");
+  if (at == MAP_FAILED) throw file_error(path_, "cannot be mapped");
   start_ = static_cast<std::byte*>(at);
+  if (is_other_size) log::warning("{}: flows of another capacity: forgotten", path_);
 }
 
 FlowMemory::Header& FlowMemory::header() const {
@@ -135,8 +177,10 @@ FlowMemory::Header& FlowMemory::header() const {
 
 bool FlowMemory::is_believable(uint32_t capacity) const {
   const Header& found = header();
-  return found.magic == kMagic && found.layout == kLayout && found.capacity == capacity &&
-         found.boot_id == boot_id();
+  if (found.magic != kMagic) return false;
+  if (found.layout == kLayout && found.capacity == capacity && found.boot_id == boot_id()) return true;
+  log::warning("{}: flows of another boot, version or capacity: forgotten", path_);
+  return false;
 }
 
 void FlowMemory::begin_anew(uint32_t capacity) {

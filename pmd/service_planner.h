@@ -38,6 +38,7 @@ class ServicePlanner {
 
   const std::shared_ptr<const ServiceTable>& table() const { return table_; }
   const Services& services() const { return services_; }
+  size_t size() const { return records_.size(); }  // Services with addresses
 
   // Of the last plan; empty: it has no such Service, or that has no addresses. Sorted by key.
   std::span<const PlannedPort> ports_of(const ObjectName& name) const;

@@ -151,6 +151,7 @@ std::optional<Fid> own_link_of(const Routing& routing, FidMap& fids) {
 
 void add_routing(Snapshot& snapshot, const Gateway& gateway, const Routing& routing, FidMap& fids) {
   snapshot.next_hops = routing.next_hops;
+  snapshot.routes_version = routing.version;
   if (routing.tunnel) add_tunnel(snapshot, *routing.tunnel, fids);
   snapshot.fids.resize(fids.size());
   if (routing.services.table && !routing.services.table->empty()) snapshot.services = routing.services.table;

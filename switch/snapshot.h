@@ -217,6 +217,7 @@ struct Gateway {
 struct Routing {
   const NextHopTable* next_hops = nullptr;
   std::map<std::string, std::shared_ptr<const Lpm>> tables;  // by network
+  uint32_t version = 1;                                      // of the tables; not 0
   struct Services {
     std::string network;
     std::shared_ptr<const ServiceTable> table;  // nullptr or empty: there are none

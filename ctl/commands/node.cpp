@@ -14,6 +14,8 @@
 namespace podswitch {
 namespace {
 
+constexpr size_t kShownClashes = 20;
+
 // Without the name in front.
 std::string dpdk_version() {
   const std::string text = rte_version();
@@ -31,6 +33,11 @@ Answer DaemonCommands::status(const Call&) {
   nlohmann::json left_out = nlohmann::json::array();
   for (const auto& [name, reason] : controller_.left_out())
     left_out.push_back({{"name", name}, {"reason", reason}});
+  nlohmann::json clashes = nlohmann::json::array();
+  for (const auto& [frontend, holder, claimant] : engine.service_clashes(kShownClashes))
+    clashes.push_back(fmt::format("{} {}/{}: {}/{} has it, {}/{} does not get it", frontend.ip.to_string(),
+                                  frontend.port, to_string(frontend.protocol), holder.service.space,
+                                  holder.service.name, claimant.service.space, claimant.service.name));
   return answer({{"version", PODSWITCH_VERSION},
                  {"dpdk", dpdk_version()},
                  {"pid", getpid()},
@@ -48,6 +55,9 @@ Answer DaemonCommands::status(const Call&) {
                                             [](const PortStatus& port) { return port.state.up; })},
                  {"nodes", controller_.nodes().size()},
                  {"left_out", left_out},
+                 {"services", status.services},
+                 {"service_frontends", status.service_frontends},
+                 {"service_clashes", clashes},
                  {"workers", status.workers},
                  {"workers_make_progress", engine.workers_make_progress()},
                  {"routes", status.routes},
@@ -55,6 +65,10 @@ Answer DaemonCommands::status(const Call&) {
                  {"fdb_size", status.fdb_size},
                  {"fdb_capacity", status.fdb_capacity},
                  {"remote_fdb_size", status.remote_fdb_size},
+                 {"flows", status.flows.in_use},
+                 {"flows_capacity", status.flows.capacity},
+                 {"flow_bytes", status.flows.bytes},
+                 {"flow_file", status.flows.file.empty() ? "none" : status.flows.file},
                  {"neighbour_answers", status.neighbour_answers},
                  {"fdb_moves", status.fdb_moves},
                  {"learn_queue_full", status.learn_queue_full},

@@ -51,11 +51,17 @@ class DaemonCommands final : public Commands {
   Answer route_add(const Call& call) override;
   Answer route_del(const Call& call) override;
   Answer route_list(const Call& call) override;
+  Answer service_list(const Call& call) override;
+  Answer service_show(const Call& call) override;
+  Answer service_where(const Call& call) override;
   Answer fdb_add(const Call& call) override;
   Answer fdb_del(const Call& call) override;
   Answer fdb_list(const Call& call) override;
   Answer neighbour_list(const Call& call) override;
   Answer fdb_flush(const Call& call) override;
+  Answer conntrack_list(const Call& call) override;
+  Answer conntrack_stats(const Call& call) override;
+  Answer conntrack_flush(const Call& call) override;
   Answer offload_list(const Call& call) override;
   Answer worker_list(const Call& call) override;
   Answer worker_assign(const Call& call) override;

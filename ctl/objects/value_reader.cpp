@@ -60,8 +60,12 @@ std::optional<uint16_t> ValueReader::number(const Json& object, const Place& in,
                                             uint16_t min) {
   const auto found = object.find(key);
   if (found == object.end() || found->is_null()) return std::nullopt;
-  if (found->is_number_unsigned() && found->get<uint64_t>() >= min && found->get<uint64_t>() <= UINT16_MAX)
-    return found->get<uint16_t>();
+  // A number that was not parsed may be of a signed type.
+  const bool is_in_range =
+      found->is_number_unsigned()
+          ? found->get<uint64_t>() >= min && found->get<uint64_t>() <= UINT16_MAX
+          : found->is_number_integer() && found->get<int64_t>() >= min && found->get<int64_t>() <= UINT16_MAX;
+  if (is_in_range) return found->get<uint16_t>();
   add(in.member(key),
       fmt::format("{} is no number from {} to {}",
                   found->is_primitive()

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "pmd/error.h"
+#include "switch/snapshot.h"
 
 namespace podswitch {
 namespace {
@@ -272,6 +273,34 @@ TEST(ServicePlanner, MoreBackendsThanAnEntryCanSayAreRefused) {
                                     {{"", Protocol::Tcp, 80}});
   EXPECT_THROW(planner.prepare(services), Error);
   EXPECT_TRUE(planner.table()->empty());
+}
+
+// All VLANs of the routed network see the Services, no other network does.
+TEST(Snapshot, KnowsEachNetworkAndItsServices) {
+  ServicePlanner planner;
+  FidMap fids;
+  Routing routing;
+  routing.services = {"default", planner.table()};
+  const std::vector<BridgePort> ports{{.id = 0, .vlan = {VlanMode::Access, 7, {}}},
+                                      {.id = 1},
+                                      {.id = 2, .network = "other", .vlan = {VlanMode::Trunk, 0, {7, 8}}}};
+  EXPECT_EQ(compile_snapshot(ports, {}, routing, fids)->fids[fids.get("default", 0)].services, nullptr);
+  Services services;
+  services[named("a")] = web("a", "10.96.0.1", 2);
+  apply(planner, services);
+  routing.services.table = planner.table();
+  const auto snapshot = compile_snapshot(ports, {}, routing, fids);
+  const auto view = [&](const char* network, uint16_t vlan) {
+    return snapshot->fids[fids.get(network, vlan)];
+  };
+  for (const uint16_t vlan : {0, 7}) {
+    EXPECT_EQ(view("default", vlan).services, planner.table().get());
+    EXPECT_EQ(view("default", vlan).network, fids.get("default", 0));
+  }
+  for (const uint16_t vlan : {7, 8}) {
+    EXPECT_EQ(view("other", vlan).services, nullptr);
+    EXPECT_EQ(view("other", vlan).network, fids.get("other", 0));
+  }
 }
 
 }  // namespace

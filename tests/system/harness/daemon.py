@@ -29,6 +29,8 @@ class Daemon:
         self.options = {
             "control.socket": self.control,
             "state.directory": os.path.join(folder, "state"),
+            # A file on a hugetlbfs would stay behind.
+            "flows.file": "none",
             "metrics.listen": f"127.0.0.1:{self.metrics_port}" if metrics else "",
             **(options or {}),
         }

@@ -10,9 +10,12 @@
 #include <nlohmann/json.hpp>
 
 #include "ctl/cli_arguments.h"
+#include "ctl/cli_get.h"
 #include "ctl/cli_help.h"
 #include "ctl/cli_output.h"
 #include "ctl/cli_stats.h"
+#include "ctl/objects/endpoint_slice_object.h"
+#include "ctl/objects/service_object.h"
 #include "ctl/port_options.h"
 #include "pmd/error.h"
 
@@ -189,6 +192,33 @@ TEST(Output, AlignsAndHumanises) {
   EXPECT_EQ(format_cell("\x1b[2Jevil", Format::Text), "?[2Jevil");
   EXPECT_EQ(format_cell(93784, Format::Seconds), "1 d 2 h");
   EXPECT_EQ(format_cell(0.256, Format::Share), "25.6 %");
+}
+
+TEST(Output, ShowsObjectsAsRows) {
+  const ServiceSpec service{{"shop", "web"},
+                            ServiceType::NodePort,
+                            {*IpAddress::parse("10.96.0.1"), *IpAddress::parse("fd00::1")},
+                            {{"http", Protocol::Tcp, 80, 30080}, {"dns", Protocol::Udp, 53, 0}}};
+  EXPECT_EQ(row_of_object(service_to_object(service)), (json{{"name", "shop/web"},
+                                                             {"type", "NodePort"},
+                                                             {"cluster-ip", {"10.96.0.1", "fd00::1"}},
+                                                             {"ports", {"80:30080/TCP", "53/UDP"}}}));
+  const EndpointSlice slice{{"shop", "web-1"},
+                            "web",
+                            true,
+                            {{*IpAddress::parse("10.0.0.1"), true, true, false, "a"},
+                             {*IpAddress::parse("10.0.0.2"), false, true, true, ""}},
+                            {{"http", Protocol::Tcp, 8080}}};
+  EXPECT_EQ(row_of_object(slice_to_object(slice)), (json{{"name", "shop/web-1"},
+                                                         {"service", "web"},
+                                                         {"type", "IPv4"},
+                                                         {"ports", json::array({"8080/TCP"})},
+                                                         {"endpoints", 2},
+                                                         {"ready", 1}}));
+  EXPECT_EQ(
+      row_of_object(service_to_object({{"shop", "x"}, ServiceType::ExternalName, {}, {}})),
+      (json{
+          {"name", "shop/x"}, {"type", "ExternalName"}, {"cluster-ip", nullptr}, {"ports", json::array()}}));
 }
 
 TEST(Stats, RatesComeFromDifferences) {

@@ -74,6 +74,7 @@ TEST(Config, EveryKeyIsRead) {
       "[memory]\nhugepages = required\nmib = 512,256\nbuffers = 4096\n"
       "[pods]\ngateway = 10.0.0.1, fd00::1\ngateway-mac = 02:00:00:00:00:09\n"
       "[fdb]\nsize = 2048\nport-limit = 100\naging-seconds = 0\n"
+      "[flows]\ncapacity = 64000000\nfile = /run/f\ntimeout-udp = 1\n"
       "[metrics]\nlisten =\n"
       "[log]\nlevel = debug\n"
       "[queues]\nweb:1 = 3\n"
@@ -97,6 +98,10 @@ TEST(Config, EveryKeyIsRead) {
   EXPECT_EQ(engine.fdb.capacity, 2048U);
   EXPECT_EQ(engine.fdb.port_limit, 100U);
   EXPECT_EQ(engine.fdb.aging_seconds, 0U);
+  EXPECT_EQ(engine.flows.capacity, 64000000U);
+  EXPECT_EQ(engine.flows.file, "/run/f");
+  EXPECT_FALSE(engine.flows.chooses_file);
+  EXPECT_EQ(engine.flows.timeouts[static_cast<size_t>(FlowState::UdpUnreplied)], 1U);
   EXPECT_EQ(config.metrics_listen, "");
   EXPECT_EQ(config.log_level, log::Level::Debug);
   ASSERT_EQ(config.ports.size(), 1U);
@@ -367,7 +372,25 @@ TEST(Config, WhatIsNotOnTheMachineIsNamed) {
                           "folder /no-such/folder: No such file or directory: make it first"}));
 }
 
+TEST(Config, WhereFlowsAreKept) {
+  const EngineOptions by_default = engine_options(config_of("[control]\nsocket = /tmp/c.sock\n"));
+  EXPECT_TRUE(by_default.flows.chooses_file);
+  EXPECT_EQ(by_default.flows.file, "/tmp/c.sock.flows");
+  const EngineOptions none = engine_options(config_of("[flows]\nfile = none\n"));
+  EXPECT_FALSE(none.flows.chooses_file);
+  EXPECT_EQ(none.flows.file, "");
+  EXPECT_THAT(
+      problems_of("[flows]\nfile = flows\ncapacity = 1000\ntimeout-tcp-close = 0\n"
+                  "timeout-tcp-established = 604801\n"),
+      ElementsAre(Problem{"p.conf:2: flows.file", "'flows' is neither auto nor none nor an absolute path"},
+                  Problem{"p.conf:3: flows.capacity", "'1000' is not a whole number from 1024 to 64000000"},
+                  Problem{"p.conf:4: flows.timeout-tcp-close", "'0' is not a whole number from 1 to 604800"},
+                  Problem{"p.conf:5: flows.timeout-tcp-established",
+                          "'604801' is not a whole number from 1 to 604800"}));
+}
+
 TEST(Config, SomeMistakesOnlyTheStartFinds) {
+  EXPECT_TRUE(is_wrong_configuration(Error("flows.file", "another daemon has its flows there")));
   EXPECT_TRUE(is_wrong_configuration(Error("memory.hugepages", "none are free")));
   EXPECT_TRUE(is_wrong_configuration(Error("memory", "no room")));
   EXPECT_TRUE(is_wrong_configuration(Error("workers.cores", "no worker can run there")));

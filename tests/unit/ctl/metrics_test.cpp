@@ -25,6 +25,15 @@ Figures example() {
   figures.start_time_seconds = 1700000000;
   figures.status.tsc_hz = 2000;
   figures.status.fdb_size = 5;
+  figures.status.flows = {.in_use = 11,
+                          .capacity = 12,
+                          .begun = 13,
+                          .refused = 14,
+                          .evicted = 15,
+                          .expired = 16,
+                          .ports_changed = 17,
+                          .bytes = 18,
+                          .file = {}};
   figures.workers_make_progress = false;
   figures.ports_left_out = 2;
   PortStatus port;
@@ -57,9 +66,19 @@ TEST(Metrics, CarryTheFigures) {
         "podswitch_notes_total{port=\"web\",reason=\"fdb_full\"} 0\n",
         "podswitch_offload_in_nic{port=\"up\",offload=\"unknown-vtep-drop\"} 1\n",
         "podswitch_offload_in_nic{port=\"up\",offload=\"inner-rss\"} 0\n",
+        "podswitch_flows 11\n",
+        "podswitch_flows_capacity 12\n",
+        "podswitch_flows_bytes 18\n",
+        "podswitch_flows_begun_total 13\n",
+        "podswitch_flows_refused_total 14\n",
+        "podswitch_flows_evicted_total 15\n",
+        "podswitch_flows_expired_total 16\n",
+        "podswitch_flows_ports_changed_total 17\n",
         "podswitch_offload_packets_total{port=\"up\",offload=\"unknown-vtep-drop\"} 7\n",
-        "podswitch_worker_busy_seconds_total{core=\"2\"} 1.5\n", "podswitch_fdb_entries 5\n",
-        "podswitch_workers_make_progress 0\n", "podswitch_ports_left_out 2\n",
+        "podswitch_worker_busy_seconds_total{core=\"2\"} 1.5\n",
+        "podswitch_fdb_entries 5\n",
+        "podswitch_workers_make_progress 0\n",
+        "podswitch_ports_left_out 2\n",
         "podswitch_build_info{version=\"1.2.3\",dpdk=\"DPDK 22.11\"} 1\n"})
     EXPECT_THAT(text, HasSubstr(line));
 }

@@ -25,9 +25,10 @@ std::string text_of(const Config& config) {
       << static_cast<int>(config.log_level) << ' ' << static_cast<int>(engine.idle) << ' '
       << static_cast<int>(engine.spread) << ' ' << static_cast<int>(engine.memory.hugepages) << ' '
       << engine.memory.mib_per_node.size() << ' ' << engine.memory.buffers << ' ' << engine.fdb.capacity
-      << ' ' << engine.fdb.port_limit << ' ' << engine.fdb.aging_seconds << ' '
-      << engine.gateway.mac.to_string() << ' ' << engine.gateway.ips.size() << ' ' << config.ports.size()
-      << ' ' << config.pins.size() << " on";
+      << ' ' << engine.fdb.port_limit << ' ' << engine.fdb.aging_seconds << ' ' << engine.flows.capacity
+      << ' ' << engine.flows.file << ' ' << engine.flows.chooses_file << ' ' << engine.gateway.mac.to_string()
+      << ' ' << engine.gateway.ips.size() << ' ' << config.ports.size() << ' ' << config.pins.size() << " on";
+  for (const uint32_t seconds : engine.flows.timeouts) out << ' ' << seconds;
   for (const unsigned core : engine.worker_cores) out << ' ' << core;
   out << " beside";
   for (const unsigned core : engine.other_cores) out << ' ' << core;
@@ -78,6 +79,18 @@ TEST(Options, TheShippedFileShowsTheDefaults) {
   }
   EXPECT_THAT(active, HasSubstr("\nsize = 131072\n"));
   EXPECT_EQ(text_of(config_of(active)), text_of(config_of("")));
+}
+
+TEST(Options, EveryStateOfAFlowHasItsTimeoutsKey) {
+  EXPECT_EQ(engine_options(config_of("")).flows.timeouts, default_flow_timeouts());
+  for (size_t i = 1; i < kFlowStateCount; ++i) {
+    const std::string name = "timeout-" + std::string(kFlowStates[i].timeout_key);
+    ASSERT_NE(find_option("flows." + name), nullptr) << name;
+    const FlowTimeouts timeouts = engine_options(config_of("[flows]\n" + name + " = 77\n")).flows.timeouts;
+    for (size_t other = 0; other < kFlowStateCount; ++other)
+      EXPECT_EQ(timeouts[other] == 77, kFlowStates[other].timeout_key == kFlowStates[i].timeout_key) << name;
+  }
+  EXPECT_EQ(find_option("flows.timeout-none"), nullptr) << "a free record has none";
 }
 
 TEST(Options, HelpNamesEveryKey) {

@@ -61,10 +61,11 @@ class ServiceTransaction : public testing::Test {
     EXPECT_EQ(anew.services(), desired_.service_index.services());
     EXPECT_EQ(anew.service_ports(), desired_.service_index.service_ports());
     EXPECT_EQ(anew.endpoints(), desired_.service_index.endpoints());
-    for (const auto& [name, entry] : stored_.services)
-      if (entry.spec)
-        for (const IpAddress& ip : entry.spec->cluster_ips)
-          EXPECT_EQ(*desired_.service_index.owner_of(ip), name) << ip.to_string();
+    for (const auto& [name, entry] : stored_.services) {
+      if (!entry.spec) continue;
+      for (const IpAddress& ip : entry.spec->cluster_ips)
+        EXPECT_EQ(*desired_.service_index.owner_of(ip), name) << ip.to_string();
+    }
     return rows;
   }
   std::vector<std::string> apply(const std::vector<json>& objects, std::vector<std::string> prune = {}) {
