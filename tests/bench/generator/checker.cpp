@@ -8,14 +8,21 @@
 namespace podswitch::bench {
 namespace {
 
-// As a router that is one hop away sends it on.
-void pass_router(net::Ipv4Header& ip) {
-  --ip.ttl;
+// As a router that is so many hops away sends it on.
+void pass_routers(net::Ipv4Header& ip, uint32_t hops) {
+  ip.ttl = static_cast<uint8_t>(ip.ttl - hops);
   ip.checksum = {};
   ip.checksum = be16_t::from_raw(net::complement(net::sum_bytes(&ip, sizeof ip)));
 }
-void pass_router(net::Ipv6Header& ip) {
-  --ip.hop_limit;
+void pass_routers(net::Ipv6Header& ip, uint32_t hops) {
+  ip.hop_limit = static_cast<uint8_t>(ip.hop_limit - hops);
+}
+
+// RFC 1624, equation 3.
+void adjust(be16_t& checksum, uint32_t old_sum, uint32_t new_sum) {
+  const auto fold = [](uint32_t sum) { return (sum & 0xffff) + (sum >> 16); };
+  uint32_t sum = (~checksum.raw() & 0xffffU) + (~fold(fold(old_sum)) & 0xffffU) + fold(fold(new_sum));
+  checksum = be16_t::from_raw(static_cast<uint16_t>(~fold(fold(sum))));
 }
 
 bool is_behind(const MacAddress& mac, uint8_t port) {
@@ -55,6 +62,31 @@ const Stamp* Checker::stamp_of(const rte_mbuf& packet) const noexcept {
   return fits ? stamp : nullptr;
 }
 
+// Gives what was sent to a service the backend that the packet has come to, if it is one of that service's.
+template <Protocol kProtocol>
+bool Checker::translate(uint8_t* sent, const rte_mbuf& packet, const Cursor& cursor) const noexcept {
+  using L = Layout<kProtocol>;
+  if constexpr (!L::kV6) {
+    const Trial& trial = stream_.trial();
+    auto& head = *reinterpret_cast<typename L::Head*>(sent);
+    const auto& got = *rte_pktmbuf_mtod(&packet, const typename L::Head*);
+    const uint32_t first = as_number(trial.backend.ip) + cursor.node * trial.backends;
+    if (as_number(got.ip.destination) - first >= trial.backends) return false;
+    const auto sum = [](const typename L::Head& of) {
+      const uint32_t ip = of.ip.destination.raw();
+      return (ip & 0xffff) + (ip >> 16) + of.l4.destination_port.raw();
+    };
+    const uint32_t before = sum(head);
+    head.ip.destination = got.ip.destination;
+    head.l4.destination_port = be16_t(trial.backend.port);
+    adjust(head.l4.checksum, before, sum(head));
+    if constexpr (!L::kTcp)
+      if (head.l4.checksum.raw() == 0) head.l4.checksum = be16_t(0xffff);
+    pass_routers(head.ip, 0);
+  }
+  return true;
+}
+
 template <Protocol kProtocol>
 bool Checker::is_as_sent(const rte_mbuf& packet, const Stamp& stamp) const noexcept {
   using L = Layout<kProtocol>;
@@ -63,7 +95,10 @@ bool Checker::is_as_sent(const rte_mbuf& packet, const Stamp& stamp) const noexc
   stream_.write<kProtocol>(sent, cursor, stamp.tsc.host());
   if (echoed_) swap_ends<kProtocol>(sent);
   const Trial& trial = stream_.trial();
-  if (trial.hops != 0) pass_router(reinterpret_cast<typename L::Head*>(sent)->ip);
+  // What a backend sends back comes from the service again.
+  if (trial.backends != 0 && !echoed_ && !translate<kProtocol>(sent, packet, cursor)) return false;
+  if (trial.hops != 0)
+    pass_routers(reinterpret_cast<typename L::Head*>(sent)->ip, echoed_ ? 2 * trial.hops : trial.hops);
   const size_t outer = stream_.outer_received(), skip = trial.changes_macs() ? 2 * sizeof(MacAddress) : 0;
   return packet.pkt_len == stream_.wire_bytes(cursor) + outer && (outer == 0 || Outer::is_right(packet)) &&
          std::memcmp(rte_pktmbuf_mtod_offset(&packet, const uint8_t*, outer + skip), sent + skip,

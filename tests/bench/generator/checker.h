@@ -32,6 +32,9 @@ class Checker {
   template <Protocol kProtocol>
   bool is_as_sent(const rte_mbuf& packet, const Stamp& stamp) const noexcept;
 
+  template <Protocol kProtocol>
+  bool translate(uint8_t* sent, const rte_mbuf& packet, const Cursor& cursor) const noexcept;
+
   const Stream& stream_;
   const bool echoed_;
   uint32_t stamp_at_;

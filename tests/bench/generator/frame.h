@@ -72,6 +72,10 @@ inline MacAddress mac_behind(uint8_t port, uint32_t index) {
            static_cast<uint8_t>(index)}};
 }
 
+inline uint32_t as_number(const Ipv4Address& ip) {
+  return be32_t::from_raw(ip.raw()).host();
+}
+
 // Turns a frame back to where it came from. Checksums stay right: their sums do not change.
 template <Protocol kProtocol>
 void swap_ends(uint8_t* frame) noexcept {

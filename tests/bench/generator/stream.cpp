@@ -6,7 +6,7 @@
 namespace podswitch::bench {
 namespace {
 
-constexpr uint16_t kDiscardPort = 9;
+constexpr uint16_t kDiscardPort = 9;  // where nothing else is said
 
 void fill(net::Ipv4Header& ip, uint8_t protocol, uint16_t l4_bytes, uint8_t) {
   ip = {};
@@ -28,13 +28,11 @@ void fill(net::Ipv6Header& ip, uint8_t protocol, uint16_t l4_bytes, uint8_t from
 
 void fill(net::UdpHeader& udp, uint16_t l4_bytes) {
   udp = {};
-  udp.destination_port = be16_t(kDiscardPort);
   udp.length = be16_t(l4_bytes);
 }
 
 void fill(net::TcpHeader& tcp, uint16_t) {
   tcp = {};
-  tcp.destination_port = be16_t(kDiscardPort);
   tcp.sequence = be32_t(1);
   tcp.acknowledgement = be32_t(1);
   tcp.data_offset = sizeof tcp / 4 << 4;
@@ -49,6 +47,8 @@ Stream::Stream(const Trial& trial, uint8_t from_port, uint8_t to_port, uint16_t 
       from_(from_port),
       to_(to_port),
       trial_number_(trial_number),
+      destinations_(trial.destinations()),
+      first_service_(trial.service ? as_number(trial.service->ip) : 0),
       outer_(trial, from_port),
       sizes_(trial.wire_sizes()) {
   auto different = sizes_;
@@ -74,6 +74,7 @@ Stream::Template Stream::make_template(uint16_t wire_bytes) const {
   const uint8_t protocol = L::kTcp ? net::kProtoTcp : net::kProtoUdp;
   fill(head.ip, protocol, l4_bytes, from_);
   fill(head.l4, l4_bytes);
+  head.l4.destination_port = be16_t(trial_.service ? trial_.service->port : kDiscardPort);
   head.stamp.trial = be16_t(trial_number_);
   if constexpr (!L::kV6) made.ip_sum = net::sum_bytes(&head.ip, sizeof head.ip);
   made.l4_sum = uint64_t{net::pseudo_header_sum(head.ip.source, head.ip.destination, protocol, l4_bytes)} +

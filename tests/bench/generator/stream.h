@@ -14,13 +14,15 @@
 
 namespace podswitch::bench {
 
+inline constexpr uint32_t kFirstClientPort = 1024, kClientPorts = 60000;
+
 // A place in a stream.
 struct Cursor {
   uint32_t flow = 0;
   uint32_t sequence = 0;
   uint32_t mac = 0;   // flow modulo MACs
   uint32_t size = 0;  // index into the wire sizes
-  // Of the far address: flow modulo nodes, and how often the nodes have had their turn.
+  // Of the far address: flow modulo nodes or services, and how often these have had their turn.
   uint32_t node = 0;
   uint32_t host = 0;
 };
@@ -52,7 +54,7 @@ class Stream {
   void advance(Cursor& cursor) const noexcept {
     if (++cursor.size == sizes_.size()) cursor.size = 0;
     if (++cursor.mac == trial_.macs) cursor.mac = 0;
-    if (++cursor.node >= trial_.nodes) cursor.node = 0, ++cursor.host;
+    if (++cursor.node >= destinations_) cursor.node = 0, ++cursor.host;
     if (++cursor.flow < trial_.flows) return;
     cursor.flow = cursor.mac = cursor.node = cursor.host = 0;
     ++cursor.sequence;
@@ -62,13 +64,12 @@ class Stream {
     return uint64_t{sequence} * trial_.flows + flow;
   }
   Cursor cursor_at(uint32_t flow, uint32_t sequence) const noexcept {
-    const uint32_t nodes = std::max(trial_.nodes, 1U);
     return {flow,
             sequence,
             flow % trial_.macs,
             static_cast<uint32_t>(position(flow, sequence) % sizes_.size()),
-            flow % nodes,
-            flow / nodes};
+            flow % destinations_,
+            flow / destinations_};
   }
 
   // Writes headers and stamp: the first Layout::kBlock bytes. What follows is payload().
@@ -92,6 +93,24 @@ class Stream {
     return trial_.nodes == 0 ? cursor.flow : ((trial_.first_node + cursor.node) << 8 | (cursor.host & 0xff));
   }
 
+  struct Ends {
+    be32_t source, destination;  // the last four bytes of the addresses
+    be16_t source_port;
+  };
+  template <bool kV6>
+  Ends ends(const Cursor& cursor) const noexcept {
+    const uint32_t near = kV6 ? 0 : (64U + from_) << 24, far = kV6 ? 0 : (32U + from_) << 24;
+    const uint32_t flow = cursor.flow;
+    if (trial_.service) {  // each flow is another client: no two have both address and port
+      const uint32_t client = trial_.first_client + flow;
+      return {be32_t((client / kClientPorts + 1) | near), be32_t(first_service_ + cursor.node),
+              be16_t(static_cast<uint16_t>(kFirstClientPort + client % kClientPorts))};
+    }
+    // Destination and source port vary as with testpmd's flowgen and real clients; the sources are few.
+    return {be32_t(((flow & (trial_.sources - 1)) + 1) | near), be32_t(far_number(cursor) | far),
+            be16_t(static_cast<uint16_t>(kFirstClientPort + flow % 32768))};
+  }
+
   static be16_t folded_checksum(uint64_t sum) noexcept {
     sum = (sum & 0xffff'ffff) + (sum >> 32);
     sum = (sum & 0xffff) + (sum >> 16);
@@ -103,6 +122,7 @@ class Stream {
   Trial trial_;
   uint8_t from_, to_;
   uint16_t trial_number_;
+  uint32_t destinations_, first_service_;
   Outer outer_;
   std::vector<uint16_t> sizes_;
   std::vector<Template> templates_;           // one for each different size
@@ -117,19 +137,14 @@ void Stream::write(uint8_t* frame, const Cursor& cursor, uint64_t tsc) const noe
   auto& head = *reinterpret_cast<typename L::Head*>(frame);
   if (trial_.macs > 1)
     head.ether.destination = mac_behind(to_, cursor.mac), head.ether.source = mac_behind(from_, cursor.mac);
-  // Destination and source port vary as with testpmd's flowgen and real clients; the sources are few.
   const uint32_t flow = cursor.flow;
-  be32_t source((flow & (trial_.sources - 1)) + 1), destination(far_number(cursor));
-  if constexpr (!L::kV6) {
-    source = be32_t(source.host() | (64U + from_) << 24);
-    destination = be32_t(destination.host() | (32U + from_) << 24);
-  }
+  auto [source, destination, source_port] = ends<L::kV6>(cursor);
   if (trial_.is_sent_in_tunnel()) std::swap(source, destination);  // from the far ones
   std::memcpy(head.ip.source.bytes.data() + sizeof head.ip.source - 4, &source, 4);
   std::memcpy(head.ip.destination.bytes.data() + sizeof head.ip.destination - 4, &destination, 4);
   const uint64_t addresses = uint64_t{source.raw()} + destination.raw();
   if constexpr (!L::kV6) head.ip.checksum = folded_checksum(t.ip_sum + addresses);
-  head.l4.source_port = be16_t(static_cast<uint16_t>(1024 + flow % 32768));
+  head.l4.source_port = source_port;
   head.stamp.flow = be32_t(flow);
   head.stamp.sequence = be32_t(cursor.sequence);
   head.stamp.tsc = be64_t(tsc);

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <bit>
+#include <charconv>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
@@ -21,7 +22,9 @@ constexpr std::array kVerifies{"sample", "all", "none"};
 constexpr std::array kTunnels{"none", "arriving", "sent", "through"};
 constexpr uint32_t kMostNodes = 0xffff, kMostSources = 4096;
 constexpr uint16_t kLargestFrame = 9018;
-constexpr uint32_t kMost = 1'000'000;
+constexpr uint32_t kMostFlows = 16'000'000, kMostMacs = 1'000'000;
+constexpr uint32_t kMostServices = 1'000'000, kMostBackends = 1000;
+constexpr uint32_t kMostClients = 900'000'000;  // of 60,000 ports, they fit a /8
 // A flow's sequence numbers do not wrap within a trial.
 constexpr double kLongestSeconds = 120;
 
@@ -98,13 +101,44 @@ bool set_overlay(Trial& trial, const std::string& key, const Json& value) {
   return true;
 }
 
+Socket read_socket(const std::string& key, const Json& value) {
+  const std::string text = value.is_string() ? value.get<std::string>() : "";
+  const size_t colon = text.find(':');
+  const auto ip = Ipv4Address::parse(text.substr(0, colon));
+  unsigned port = 0;
+  const char* end = text.data() + text.size();
+  if (colon != std::string::npos) {
+    const auto [rest, error] = std::from_chars(text.data() + colon + 1, end, port);
+    if (rest != end || error != std::errc()) port = 0;
+  }
+  if (!ip || port == 0 || port > 0xffff) fail(key + " is " + value.dump() + ", not an IPv4 ADDRESS:PORT");
+  return {*ip, static_cast<uint16_t>(port)};
+}
+
+// False: no such option.
+bool set_service(Trial& trial, const std::string& key, const Json& value) {
+  if (key == "service")
+    trial.service = read_socket(key, value);
+  else if (key == "services")
+    trial.services = read_count(key, value, 1, kMostServices);
+  else if (key == "backend")
+    trial.backend = read_socket(key, value);
+  else if (key == "backends")
+    trial.backends = read_count(key, value, 0, kMostBackends);
+  else if (key == "first_client")
+    trial.first_client = read_count(key, value, 0, kMostClients);
+  else
+    return false;
+  return true;
+}
+
 void set(Trial& trial, const std::string& key, const Json& value) {
   if (key == "pattern") {
     trial.pattern = read_name<Pattern>(key, value, kPatterns);
   } else if (key == "flows") {
-    trial.flows = read_count(key, value, 1, kMost);
+    trial.flows = read_count(key, value, 1, kMostFlows);
   } else if (key == "macs") {
-    trial.macs = read_count(key, value, 1, kMost);
+    trial.macs = read_count(key, value, 1, kMostMacs);
   } else if (key == "frame") {
     trial.frame = read_frame(value);
   } else if (key == "protocol") {
@@ -120,9 +154,13 @@ void set(Trial& trial, const std::string& key, const Json& value) {
   } else if (key == "latency") {
     if (!value.is_boolean()) fail("latency is " + value.dump() + ", not true or false");
     trial.latency = value.get<bool>();
-  } else if (!set_overlay(trial, key, value)) {
+  } else if (!set_overlay(trial, key, value) && !set_service(trial, key, value)) {
     fail("a trial has no option " + key);
   }
+}
+
+std::string to_string(const Socket& socket) {
+  return socket.ip.to_string() + ":" + std::to_string(socket.port);
 }
 
 void check(const Trial& trial) {
@@ -132,12 +170,20 @@ void check(const Trial& trial) {
       fail(std::string(kProtocols[static_cast<size_t>(trial.protocol)]) + " needs frames of at least " +
            std::to_string(smallest) + " bytes for its headers and the stamp, not " +
            std::to_string(bytes + kFcsBytes));
-  if (trial.changes_macs() && (trial.pattern != Pattern::OneWay || trial.macs != 1))
-    fail("tunnel, hops and to_mac are for one-way traffic of one MAC");
+  const bool fits =
+      trial.tunnel == Tunnel::None ? trial.pattern != Pattern::TwoWay : trial.pattern == Pattern::OneWay;
+  if (trial.changes_macs() && (!fits || trial.macs != 1))
+    fail("tunnel is for one-way traffic of one MAC, hops and to_mac also for an echo");
   const bool is_v6 = trial.protocol == Protocol::Udp6 || trial.protocol == Protocol::Tcp6;
   if (trial.nodes != 0 && is_v6) fail("nodes have IPv4 addresses only");
   if (trial.nodes + trial.first_node > kMostNodes)
     fail("there are " + std::to_string(kMostNodes) + " nodes at most");
+  if (trial.service &&
+      (is_v6 || trial.nodes != 0 || trial.tunnel != Tunnel::None || trial.pattern == Pattern::TwoWay))
+    fail("a service is for IPv4, one-way or echo, without tunnel and nodes");
+  if (!trial.service && (trial.services != 1 || trial.backends != 0))
+    fail("services and backends need a service");
+  if (trial.backends != 0 && trial.backend.port == 0) fail("backends need a backend");
   if (!std::has_single_bit(trial.sources)) fail("sources are a power of two");
 }
 
@@ -153,7 +199,7 @@ const std::vector<TrialFlag>& trial_flags() {
   static const std::vector<TrialFlag> flags{
       {"pattern", "text",
        "one-way (port 0 to 1), echo (0 to 1 and back), two-way (each port to its partner)"},
-      {"flows", "number", "flows of each sender, 1 to 1000000"},
+      {"flows", "number", "flows of each sender, 1 to 16000000"},
       {"macs", "number", "MACs behind each port, 1 to 1000000; flow i has MAC i modulo this"},
       {"frame", "text", "bytes with FCS, 64 to 9018, or imix (7 of 64, 4 of 594, 1 of 1518)"},
       {"protocol", "text", "udp4, tcp4, udp6 or tcp6"},
@@ -171,6 +217,11 @@ const std::vector<TrialFlag>& trial_flags() {
       {"outer-mac", "text", "of the VXLAN headers"},
       {"outer-ip", "text", "of the VXLAN headers"},
       {"announce", "text", "macs (broadcasts), none, or an IPv4 address that port 1 says to have"},
+      {"service", "text", "ADDRESS:PORT that the frames go to"},
+      {"services", "number", "so many services, each with the next address"},
+      {"backend", "text", "ADDRESS:PORT that they arrive for: the first backend's"},
+      {"backends", "number", "of each service; 0: nobody translates"},
+      {"first-client", "number", "which client address and port the first flow has"},
   };
   return flags;
 }
@@ -188,25 +239,32 @@ Json to_json(const Trial& trial) {
   if (trial.frame == 0) frame = "imix";
   const std::string announce =
       trial.speaks ? trial.speaks->to_string() : std::string(trial.announces ? "macs" : "none");
-  return {{"pattern", kPatterns[static_cast<size_t>(trial.pattern)]},
-          {"flows", trial.flows},
-          {"macs", trial.macs},
-          {"frame", frame},
-          {"protocol", kProtocols[static_cast<size_t>(trial.protocol)]},
-          {"rate", trial.rate},
-          {"seconds", trial.seconds},
-          {"warmup_ms", trial.warmup_ms},
-          {"verify", kVerifies[static_cast<size_t>(trial.verify)]},
-          {"latency", trial.latency},
-          {"tunnel", kTunnels[static_cast<size_t>(trial.tunnel)]},
-          {"nodes", trial.nodes},
-          {"first_node", trial.first_node},
-          {"sources", trial.sources},
-          {"hops", trial.hops},
-          {"to_mac", trial.to_mac.to_string()},
-          {"outer_mac", trial.outer_mac.to_string()},
-          {"outer_ip", trial.outer_ip.to_string()},
-          {"announce", announce}};
+  Json json{{"pattern", kPatterns[static_cast<size_t>(trial.pattern)]},
+            {"flows", trial.flows},
+            {"macs", trial.macs},
+            {"frame", frame},
+            {"protocol", kProtocols[static_cast<size_t>(trial.protocol)]},
+            {"rate", trial.rate},
+            {"seconds", trial.seconds},
+            {"warmup_ms", trial.warmup_ms},
+            {"verify", kVerifies[static_cast<size_t>(trial.verify)]},
+            {"latency", trial.latency},
+            {"tunnel", kTunnels[static_cast<size_t>(trial.tunnel)]},
+            {"nodes", trial.nodes},
+            {"first_node", trial.first_node},
+            {"sources", trial.sources},
+            {"hops", trial.hops},
+            {"to_mac", trial.to_mac.to_string()},
+            {"outer_mac", trial.outer_mac.to_string()},
+            {"outer_ip", trial.outer_ip.to_string()},
+            {"announce", announce}};
+  if (!trial.service) return json;
+  json.update(Json{{"service", to_string(*trial.service)},
+                   {"services", trial.services},
+                   {"backends", trial.backends},
+                   {"first_client", trial.first_client}});
+  if (trial.backends != 0) json["backend"] = to_string(trial.backend);
+  return json;
 }
 
 }  // namespace podswitch::bench

@@ -2,6 +2,7 @@
 // What one measurement sends and checks, as flags and JSON say it. Plain values, any thread.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
@@ -17,6 +18,12 @@ enum class Protocol : uint8_t { Udp4, Tcp4, Udp6, Tcp6 };
 enum class Verify : uint8_t { Sample, All, None };
 // Which frames have VXLAN headers in front: those that arrive, those that are sent, both.
 enum class Tunnel : uint8_t { None, Arriving, Sent, Through };
+
+// An IPv4 address with a port of UDP or TCP.
+struct Socket {
+  Ipv4Address ip;
+  uint16_t port = 0;
+};
 
 inline constexpr uint32_t kFcsBytes = 4;  // a frame's size counts them (RFC 2544), the wire here has none
 
@@ -44,10 +51,20 @@ struct Trial {
   bool announces = true;              // MACs, by broadcasts
   std::optional<Ipv4Address> speaks;  // instead: the receiving port says by ARP that it has this address
 
+  // For switches that have Services: where each frame goes to, and what becomes of that on the way.
+  std::optional<Socket> service;  // the first one's; each further one has the next address
+  uint32_t services = 1;          // flow i goes to number i modulo this
+  Socket backend;                 // the first backend of the first service
+  uint32_t backends = 0;          // of each service, one address after the other; 0: nobody translates
+  uint32_t first_client = 0;      // flow i is this one's and i further ones' address and port
+
   bool is_sent_in_tunnel() const { return tunnel == Tunnel::Sent || tunnel == Tunnel::Through; }
   bool arrives_in_tunnel() const { return tunnel == Tunnel::Arriving || tunnel == Tunnel::Through; }
   // Whether what arrives may have other MACs than what was sent.
   bool changes_macs() const { return tunnel != Tunnel::None || hops != 0 || !to_mac.is_zero(); }
+
+  // Among how many node CIDRs or services the flows take turns.
+  uint32_t destinations() const { return std::max({nodes, services, 1U}); }
 
   // Bytes of each frame on the wire, in the order in which they are sent, again and again.
   std::vector<uint16_t> wire_sizes() const;

@@ -15,7 +15,7 @@ from .cases import CASES
 from .process import BenchError, stay_off_the_switch
 from .subject import Setup
 
-TARGETS = "ctl/podswitchd ctl/podswitch tests/bench/bench-generator tests/bench/wakeup-probe tests/bench/bench-workers tests/bench/bench-paths"
+TARGETS = "ctl/podswitchd ctl/podswitch tests/bench/bench-generator tests/bench/bench-frame-sender tests/bench/wakeup-probe tests/bench/bench-workers tests/bench/bench-paths"
 
 # Open vSwitch's package starts a service that the suite does not use and nobody asked for.
 INSTALL = """

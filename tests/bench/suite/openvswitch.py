@@ -6,7 +6,7 @@ whose own address is where the tunnel ends."""
 import os
 import re
 
-from . import machine, overlay
+from . import machine, openvswitch_services, overlay
 from .process import Process, eventually, run
 
 PROGRAM = "/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk"
@@ -41,6 +41,13 @@ class OpenVSwitch:
     def appctl(self, *words):
         return run("ovs-appctl", "-t", self._path("vswitchd.ctl"), *words, env=self.env)
 
+    @property
+    def _has_uplink(self):
+        return bool(self.network) and self.network.has_uplink
+
+    def ofctl(self, *words):
+        return run("ovs-ofctl", "-O", "OpenFlow15", *words, env=self.env)
+
     def start(self):
         run("ovsdb-tool", "create", self._path("conf.db"), _SCHEMA, env=self.env)
         self.database = Process("ovsdb-server", [
@@ -61,24 +68,26 @@ class OpenVSwitch:
             f"--pidfile={self._path('vswitchd.pid')}", f"--unixctl={self._path('vswitchd.ctl')}"], self.folder, self.env)
         eventually("ovs-vswitchd answers", self._answers, 60)
         self._add_bridge("br0")
-        if self.network:
+        if self._has_uplink:
             self._add_bridge("br-phy", f'other_config:hwaddr="{overlay.UPLINK_MAC}"')
         words = []
         for i, path in enumerate(self.sockets):
             words += ["--", "add-port", self._bridge_of(i), f"v{i}", "--", "set", "interface", f"v{i}", "type=dpdkvhostuserclient",
-                      f"options:vhost-server-path={path}", *([f"mtu_request={self.mtu}"] if self.mtu != 1500 else [])]
+                      f"options:vhost-server-path={path}", f"ofport_request={i + 1}", *([f"mtu_request={self.mtu}"] if self.mtu != 1500 else [])]
         if words:
             # At once: each change has it set up all of its ports anew.
             self.vsctl(*words[1:])
-        if self.network:
+        if self._has_uplink:
             self._add_tunnel()
+        elif self.network:
+            openvswitch_services.set_up(self, "br0")
 
     def _add_bridge(self, name, *settings):
         self.vsctl("add-br", name, "--", "set", "bridge", name, "datapath_type=netdev", "other_config:mac-aging-time=3600",
                    f"other_config:mac-table-size={min(1048576, 4 * self.macs + 8192)}", *settings)
 
     def _bridge_of(self, port):
-        return "br-phy" if self.network and self.network.roles[port] == overlay.UPLINK else "br0"
+        return "br-phy" if self._has_uplink and self.network.roles[port] == overlay.UPLINK else "br0"
 
     def _add_tunnel(self):
         """To the first other node: a port of br0, whose packets find their way by the addresses of br-phy."""
@@ -112,6 +121,12 @@ class OpenVSwitch:
     def knows(self, macs):
         """It learns where it forwards: what passed is known."""
         return True
+
+    def connections(self):
+        return int(self.appctl("dpctl/ct-get-nconns"))
+
+    def forget_connections(self):
+        self.appctl("dpctl/flush-conntrack")
 
     def reset_counters(self):
         self.appctl("dpif-netdev/pmd-stats-clear")

@@ -24,6 +24,25 @@ def port_mac(port):
 class Overlay:
     roles: tuple  # of the generator's ports
     nodes: int = 1
+    has_uplink = True
+
+    def options(self):
+        """podswitch's."""
+        return {"pods.gateway": GATEWAY_IP, "pods.gateway-mac": GATEWAY_MAC, "overlay.vtep-mac": VTEP_MAC}
+
+    def port(self, number):
+        """podswitch's options of the generator's port, or of one that is idle."""
+        if number >= len(self.roles):
+            mac, addresses = self.local_pod(number)
+            return {"mac": mac, "ip": addresses}
+        if self.roles[number] == POD:
+            return {"mac": port_mac(number), "ip": [POD_IP]}
+        return {"role": "uplink", "network": "underlay", "mac": UPLINK_MAC, "underlay": [f"{UPLINK_IP}/{UNDERLAY_LENGTH}"],
+                "underlay-gateway": [UNDERLAY_GATEWAY]}
+
+    def set_up(self, switch):
+        """Of a podswitch that runs and has its ports."""
+        switch.apply(node_list(range(self.nodes)))
 
     def port_of(self, role):
         return self.roles.index(role)

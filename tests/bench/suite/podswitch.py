@@ -5,7 +5,7 @@ import collections
 import json
 import os
 
-from . import machine, overlay
+from . import machine
 from .process import BenchError, Process, eventually, run
 
 
@@ -30,8 +30,7 @@ class Podswitch:
             "metrics.listen": "", "memory.hugepages": "required",
             "fdb.aging-seconds": AGING_SECONDS, **dict(options)}
         if network:
-            self.options.update({"pods.gateway": overlay.GATEWAY_IP, "pods.gateway-mac": overlay.GATEWAY_MAC,
-                                 "overlay.vtep-mac": overlay.VTEP_MAC})
+            self.options.update(network.options())
         if fdb_size:
             self.options.update({"fdb.size": fdb_size, "fdb.port-limit": fdb_size // 2})
         self.process = None
@@ -50,23 +49,11 @@ class Podswitch:
         eventually("podswitchd answers", answers, 30)
         paths = self.sockets + self.idle_sockets
         if paths:
-            self.add_ports([{"name": f"p{i}", "type": "vhost-user", "path": path, "mtu": self.mtu, **self._place(i)}
+            self.add_ports([{"name": f"p{i}", "type": "vhost-user", "path": path, "mtu": self.mtu,
+                             **(self.network.port(i) if self.network else {})}
                             for i, path in enumerate(paths)])
         if self.network:
-            self.apply(overlay.node_list(range(self.network.nodes)))
-
-    def _place(self, port):
-        """What a port is in the overlay, if there is one."""
-        if not self.network:
-            return {}
-        if port >= len(self.sockets):
-            mac, addresses = self.network.local_pod(port)
-            return {"mac": mac, "ip": addresses}
-        if self.network.roles[port] == overlay.POD:
-            return {"mac": overlay.port_mac(port), "ip": [overlay.POD_IP]}
-        return {"role": "uplink", "network": "underlay", "mac": overlay.UPLINK_MAC,
-                "underlay": [f"{overlay.UPLINK_IP}/{overlay.UNDERLAY_LENGTH}"],
-                "underlay-gateway": [overlay.UNDERLAY_GATEWAY]}
+            self.network.set_up(self)
 
     def apply(self, objects, *words):
         """Kubernetes objects, as JSON text."""
@@ -81,8 +68,8 @@ class Podswitch:
             json.dump(ports, file)
         self.cli("port", "add", "--file", path)
 
-    def cli(self, *words):
-        printed = run(f"{self.build}/ctl/podswitch", "--socket", self.control, "-o", "json", *words)
+    def cli(self, *words, timeout=300):
+        printed = run(f"{self.build}/ctl/podswitch", "--socket", self.control, "-o", "json", *words, timeout=timeout)
         return json.loads(printed) if printed.strip() else None
 
     def wait_connected(self):
@@ -93,6 +80,12 @@ class Podswitch:
     def knows(self, macs):
         """Whether so many addresses are learned. A thread of its own writes them, which may lag behind."""
         return self.cli("status")["fdb_size"] >= macs
+
+    def connections(self):
+        return self.cli("conntrack", "stats")["connections"]
+
+    def forget_connections(self):
+        self.cli("conntrack", "flush", "--all")
 
     def reset_counters(self):
         self.before = self._figures()

@@ -16,15 +16,15 @@ FIGURES = {"cycles": "cycles", "own_cycles": "own busy cycles", "mpps": "rate"}
 
 @dataclass(frozen=True)
 class Pair:
-    """Row by row, round by round: `of` divided by `to`."""
+    """Row by row, round by round: `of` divided by `to`, or by nothing."""
     of: str
-    to: str
+    to: str = ""
     figure: str = "cycles"
     target: object = None
 
     @property
     def label(self):
-        return f"{FIGURES[self.figure]}: {self.of} / {self.to}"
+        return f"{FIGURES[self.figure]}: {self.of} / {self.to}" if self.to else f"{self.figure.capitalize()}: {self.of}"
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def summarise(row, names, rounds):
         for key in ("lost", "corrupt", "unexpected", "reordered"):
             subjects[name][key] = sum(trial[key] for trial in trials)
         subjects[name]["generator_limit"] = sum(trial["limit"] == "generator" for trial in trials)
-    pairs = [pair for pair in row.pairs if pair.of in names and pair.to in names]
+    pairs = [pair for pair in row.pairs if pair.of in names and pair.to in ("", *names)]
     # What the switches count themselves beside what the clock says. Two of a kind count alike: the target holds for both.
     judged = {(pair.of, pair.to) for pair in pairs if pair.figure == "own_cycles"}
     pairs += [replace(pair, figure="own_cycles", target=pair.target if kind_of(pair.of) == kind_of(pair.to) else None)
@@ -119,18 +119,21 @@ def kind_of(name):
 
 def ratio_of(pair, rounds):
     """Of the rounds in which both have the figure; None when there are none and nothing was expected."""
-    values = [one[pair.of][pair.figure] / one[pair.to][pair.figure] for one in rounds
-              if one[pair.of][pair.figure] and one[pair.to][pair.figure]]
+    def divisor(one):
+        return one[pair.to][pair.figure] if pair.to else 1
+
+    values = [one[pair.of][pair.figure] / divisor(one) for one in rounds if one[pair.of][pair.figure] and divisor(one)]
     if not values and not pair.target:
         return None
     ratio = stats.ratio(pair.label, values, pair.target)
     if pair.target and len(values) < len(rounds):
         # Who lets nothing through does not keep up with anybody.
-        silent = any(not one[pair.of]["mpps"] and one[pair.to]["mpps"] for one in rounds)
+        silent = any(not one[pair.of]["mpps"] and (not pair.to or one[pair.to]["mpps"]) for one in rounds)
         ratio["verdict"] = "missed" if silent else "undecided"
         return {**ratio, "of": pair.of, "to": pair.to, "figure": pair.figure}
     # Whoever the generator held back could have been faster: a rival's figure flatters, an own one does wrong.
     held_back = {"met": pair.to, "missed": pair.of}.get(ratio["verdict"])
+    # "" when a figure stands alone and is high enough.
     if held_back and pair.figure != "own_cycles":
         if sum(one[held_back]["limit"] == "generator" for one in rounds) > len(rounds) / 10:
             ratio["verdict"] = "undecided"

@@ -19,15 +19,27 @@ class Session:
 
     def request(self, command, args):
         """(when it was sent, when the answer was there), of time.monotonic()."""
-        self.number += 1
-        line = json.dumps({"id": self.number, "command": command, "args": args}).encode() + b"\n"
+        return self._ask({"command": command, "args": args})
+
+    def apply(self, *objects):
+        """The same for Kubernetes objects, in one transaction."""
+        return self._ask({"command": "begin", "args": {}}, *({"object": one} for one in objects),
+                         {"command": "commit", "args": {"mode": "apply"}})
+
+    def _ask(self, *messages):
+        text = b""
+        for message in messages:
+            self.number += 1
+            text += json.dumps({"id": self.number, **message}).encode() + b"\n"
         sent = time.monotonic()
-        self.socket.sendall(line)
-        line = self.lines.readline()
-        answered = time.monotonic()
-        if not line or not json.loads(line).get("ok"):
-            raise BenchError(f"podswitch: {command} {args}: {line[:500] or 'it hung up'}")
-        return sent, answered
+        self.socket.sendall(text)
+        for message in messages:
+            if "object" in message:
+                continue  # has no answer of its own
+            line = self.lines.readline()
+            if not line or not json.loads(line).get("ok"):
+                raise BenchError(f"podswitch: {message}: {line[:500] or 'it hung up'}")
+        return sent, time.monotonic()
 
     def close(self):
         self.lines.close()

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from dataclasses import dataclass
 
-from . import machine, openvswitch
+from . import connections, machine, openvswitch
 from .generator import Generator
 from .openvswitch import OpenVSwitch
 from .podswitch import Podswitch
@@ -29,6 +29,7 @@ class Spec:
     network: object = None  # an Overlay, for what knows of one
     trial: tuple = ()  # pairs: how this one's traffic differs
     queue_size: int = 1024  # of the generator's rings
+    pages: int = 0  # further hugepages
 
     @property
     def name(self):
@@ -37,7 +38,7 @@ class Spec:
     @property
     def hugepages(self):
         """Of 2 MiB, for the switch and its generator: measured, with a third on top."""
-        return _PAGES[self.kind] + 300 + 20 * self.ports + 4 * self.idle
+        return _PAGES[self.kind] + 300 + 20 * self.ports + 4 * self.idle + self.pages
 
 
 PODSWITCH, TESTPMD, OVS = "podswitch", "testpmd io", "Open vSwitch"
@@ -78,17 +79,23 @@ class Subject:
         self.setup = setup
         self.queue_size = setup.queue_size or spec.queue_size
         self.switch = self.generator = self.folder = None
-        self.primed = 1  # MACs
+        self._forget()
 
     def launch(self):
         """The processes; the switch tries again once a second to reach each of the generator's sockets."""
-        self.primed = 1
+        self._forget()
         self.folder = tempfile.mkdtemp(prefix="podswitch-bench-")
         sockets = [f"{self.folder}/s{i}" for i in range(self.spec.ports)]
         idle = [f"{self.folder}/i{i}" for i in range(self.spec.idle)]
         self.switch = self._switch(sockets, idle)
         self.switch.start()
         self.generator = Generator(self.setup.generator, self.folder, sockets, idle, self.queue_size, self.setup.virtio)
+
+    def _forget(self):
+        self.primed = 1  # MACs
+        self.answered = 0  # flows, each of which is a connection
+        self.next_client = 0
+        self.is_full = False
 
     def wait_attached(self):
         self.generator.wait_ready(60 + 2 * (self.spec.ports + self.spec.idle))
@@ -118,6 +125,7 @@ class Subject:
         options = {**options, **dict(self.spec.trial)}
         with self.running():
             self._prime(options)
+            connections.prepare(self, options)
             with disturber:
                 self.switch.reset_counters()
                 result = self.generator.trial(options)
@@ -140,10 +148,14 @@ class Subject:
                 break
         else:
             raise BenchError(f"{self.name} has not learned {2 * macs} addresses")
+        self.settle(options)
+        self.primed = macs
+
+    def settle(self, options):
+        """The trial's traffic until it gets no faster."""
         rates = []
         while len(rates) < 3 or rates[-1] > 1.2 * rates[-2]:
             rates.append(self.generator.trial({**options, "seconds": 1})["rate_received"])
-        self.primed = macs
 
     def stop(self):
         for part in (self.generator, self.switch):

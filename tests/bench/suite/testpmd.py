@@ -77,6 +77,13 @@ class Testpmd:
         """It does not look at them."""
         return True
 
+    def connections(self):
+        """It has none to know."""
+        return None
+
+    def forget_connections(self):
+        pass
+
     def reset_counters(self):
         self._command("clear fwd stats all")
 

@@ -67,6 +67,15 @@ def talk(a, b, *addresses):
         expect(sent > 300 and lost * 2 <= sent, f"{lost} of {sent} datagrams to {address} were lost")
 
 
+def talk_through(a, b, *vips):
+    """TCP both ways and UDP from pod a to Services whose one backend is b."""
+    for vip in vips:
+        tcp(a, b, vip, amount="4M")
+        iperf3(a, b, vip, "-R", amount="4M")
+        sent, lost = udp(a, b, vip, amount="500K")
+        expect(sent > 300 and lost * 2 <= sent, f"{lost} of {sent} datagrams to {vip} were lost")
+
+
 class Stream:
     """A numbered datagram from one pod to another every few milliseconds, until stop(). Made by World.stream."""
 

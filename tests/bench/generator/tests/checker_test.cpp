@@ -90,6 +90,73 @@ TEST(CheckerTest, ARouterTakesOneHop) {
   EXPECT_EQ(checker.verify(*Packet(frame)), Verdict::Good) << "with other MACs";
 }
 
+const Json kToService{{"flows", 70'000},
+                      {"hops", 1},
+                      {"to_mac", "02:00:00:00:00:09"},
+                      {"service", "10.96.0.1:80"},
+                      {"services", 3},
+                      {"backend", "64.1.0.1:8080"},
+                      {"backends", 2}};
+
+// As a switch with Services sends it on. `host` counts from the first backend of the first service.
+std::vector<uint8_t> translated(std::vector<uint8_t> frame, uint8_t host) {
+  auto& head = *reinterpret_cast<Layout<Protocol::Udp4>::Head*>(frame.data());
+  --head.ip.ttl;
+  head.ip.destination = {{64, 1, 0, static_cast<uint8_t>(1 + host)}};
+  head.ip.checksum = {};
+  head.ip.checksum = be16_t::from_raw(net::complement(net::sum_bytes(&head.ip, sizeof head.ip)));
+  head.l4.destination_port = be16_t(8080);
+  head.l4.checksum = {};
+  const size_t at = Layout<Protocol::Udp4>::kL4At, bytes = frame.size() - at;
+  head.l4.checksum =
+      be16_t::from_raw(net::complement(net::sum_bytes(frame.data() + at, bytes) +
+                                       net::pseudo_header_sum(head.ip.source, head.ip.destination,
+                                                              net::kProtoUdp, static_cast<uint16_t>(bytes))));
+  return frame;
+}
+
+TEST(CheckerTest, AServiceLeadsToOneOfItsBackends) {
+  const Stream stream = make_stream(kToService);
+  const Checker checker(stream, false);
+  for (const uint32_t flow : {0U, 1U, 2U, 3U, 60'001U}) {
+    const auto sent = make_frame(stream, stream.cursor_at(flow, 4), 99);
+    EXPECT_EQ(checker.verify(*Packet(sent)), Verdict::Corrupt) << "nobody translated it";
+    for (uint8_t host = 0; host < 6; ++host)
+      EXPECT_EQ(checker.verify(*Packet(translated(sent, host))),
+                host / 2 == flow % 3 ? Verdict::Good : Verdict::Corrupt)
+          << "flow " << flow << " at backend " << int{host};
+  }
+}
+
+TEST(CheckerTest, ATranslatedFrameIsAsItWasOtherwise) {
+  const Stream stream = make_stream(kToService);
+  const Checker checker(stream, false);
+  Packet packet(translated(make_frame(stream, stream.cursor_at(1, 4)), 2));
+  for (size_t at = 2 * sizeof(MacAddress); at < packet.size(); ++at) {
+    packet[at] ^= 0x10;
+    EXPECT_NE(checker.verify(*packet), Verdict::Good) << "byte " << at;
+    packet[at] ^= 0x10;
+  }
+  EXPECT_EQ(checker.verify(*packet), Verdict::Good);
+}
+
+TEST(CheckerTest, AReplyComesFromTheService) {
+  Json object = kToService;
+  object["pattern"] = "echo";
+  const Stream stream = make_stream(object);
+  const Checker checker(stream, true);
+  auto frame = make_frame(stream, stream.cursor_at(1, 4));
+  auto of_backend = translated(frame, 2);
+  turn_back(stream, of_backend);
+  EXPECT_EQ(checker.verify(*Packet(of_backend)), Verdict::Corrupt) << "the client would not know it";
+  turn_back(stream, frame);
+  auto& ip = reinterpret_cast<Layout<Protocol::Udp4>::Head*>(frame.data())->ip;
+  ip.ttl = static_cast<uint8_t>(ip.ttl - 2);
+  ip.checksum = {};
+  ip.checksum = be16_t::from_raw(net::complement(net::sum_bytes(&ip, sizeof ip)));
+  EXPECT_EQ(checker.verify(*Packet(frame)), Verdict::Good);
+}
+
 TEST(CheckerTest, NoByteMayChange) {
   for (const Json& object :
        {Json{{"flows", 1000}, {"macs", 10}, {"latency", true}}, Json{{"protocol", "tcp6"}, {"frame", 133}}}) {

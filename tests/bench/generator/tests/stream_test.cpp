@@ -124,6 +124,26 @@ TEST(StreamTest, FlowsDiffer) {
   }
 }
 
+TEST(StreamTest, ClientsOfAServiceDiffer) {
+  const Json object{
+      {"flows", 130'000}, {"service", "10.96.0.255:80"}, {"services", 3}, {"first_client", 59'999}};
+  const Stream stream(read_trial(object), 0, 1, 1);
+  std::set<std::string> clients;
+  for (uint32_t flow = 0; flow < 130'000; ++flow) {
+    const auto frame = make_frame(stream, stream.cursor_at(flow, 0));
+    expect_right<Protocol::Udp4>(frame);
+    const auto& ip = view<net::Ipv4Header>(frame, sizeof(net::EtherHeader));
+    const auto& udp = view<net::UdpHeader>(frame, Layout<Protocol::Udp4>::kL4At);
+    ASSERT_EQ(as_number(ip.destination), 0x0a60'00ff + flow % 3);
+    ASSERT_EQ(udp.destination_port.host(), 80);
+    ASSERT_GE(udp.source_port.host(), 1024);
+    clients.insert(ip.source.to_string() + ":" + std::to_string(udp.source_port.host()));
+  }
+  EXPECT_EQ(clients.size(), 130'000U);
+  EXPECT_TRUE(clients.contains("64.0.0.1:61023")) << "the first";
+  EXPECT_TRUE(clients.contains("64.0.0.2:1024"));
+}
+
 TEST(StreamTest, FlowsAreSpreadOverNodes) {
   const Stream stream(read_trial({{"flows", 1000}, {"nodes", 3}, {"sources", 1}}), 0, 1, 1);
   const Stream back(read_trial({{"flows", 1000}, {"nodes", 3}, {"sources", 1}, {"tunnel", "sent"}}), 0, 1, 1);

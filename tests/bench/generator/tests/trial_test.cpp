@@ -71,6 +71,20 @@ TEST(TrialTest, EachOptionIsReadAndEchoed) {
   for (const auto& [key, value] : routed.items()) EXPECT_EQ(read[key], value) << key;
 }
 
+TEST(TrialTest, AServiceIsReadAndEchoed) {
+  const Json object{{"service", "10.96.0.1:80"},    {"services", 100'000},
+                    {"backend", "64.128.0.0:8080"}, {"backends", 10},
+                    {"first_client", 8'000'000},    {"pattern", "echo"}};
+  const Json read = to_json(read_trial(object));
+  for (const auto& [key, value] : object.items()) EXPECT_EQ(read[key], value) << key;
+  for (const char* text :
+       {"10.96.0.1", "10.96.0.1:", "10.96.0.1:0", "10.96.0.1:65536", "10.96.0.1:8x", ":80"})
+    EXPECT_EQ(mistake({{"service", text}}), "service is " + Json(text).dump() + ", not an IPv4 ADDRESS:PORT");
+  EXPECT_EQ(mistake({{"services", 2}}), "services and backends need a service");
+  EXPECT_EQ(mistake({{"service", "10.96.0.1:80"}, {"backends", 2}}), "backends need a backend");
+  EXPECT_NE(mistake({{"service", "10.96.0.1:80"}, {"protocol", "udp6"}}), "none");
+}
+
 TEST(TrialTest, WhatIsNotSaidStaysAsItWas) {
   const Trial base = read_trial({{"flows", 7}, {"pattern", "echo"}});
   const Trial trial = read_trial({{"flows", 8}}, base);
@@ -81,7 +95,7 @@ TEST(TrialTest, WhatIsNotSaidStaysAsItWas) {
 TEST(TrialTest, MistakesAreNamed) {
   EXPECT_EQ(mistake({{"pattern", "both"}}), "pattern is \"both\", not one of one-way echo two-way");
   EXPECT_EQ(mistake({{"verify", 1}}), "verify is 1, not one of sample all none");
-  EXPECT_EQ(mistake({{"flows", 0}}), "flows is 0, not a number from 1.0 to 1000000.0");
+  EXPECT_EQ(mistake({{"flows", 0}}), "flows is 0, not a number from 1.0 to 16000000.0");
   EXPECT_EQ(mistake({{"flows", 1.5}}), "flows is 1.5, not a whole number");
   EXPECT_EQ(mistake({{"macs", 1'000'001}}), "macs is 1000001, not a number from 1.0 to 1000000.0");
   EXPECT_EQ(mistake({{"rate", "fast"}}), "rate is \"fast\", not a number from 0.0 to 1000000000.0");
@@ -94,8 +108,9 @@ TEST(TrialTest, MistakesAreNamed) {
   EXPECT_EQ(mistake({{"announce", "all"}}), "announce is \"all\", not macs, none or an IPv4 address");
   EXPECT_EQ(mistake({{"nodes", 2}, {"first_node", 65534}}), "there are 65535 nodes at most");
   EXPECT_EQ(mistake({{"sources", 3}}), "sources are a power of two");
-  EXPECT_EQ(mistake({{"hops", 1}, {"pattern", "echo"}}),
-            "tunnel, hops and to_mac are for one-way traffic of one MAC");
+  for (const Json& object :
+       {Json{{"hops", 1}, {"pattern", "two-way"}}, Json{{"tunnel", "sent"}, {"pattern", "echo"}}})
+    EXPECT_EQ(mistake(object), "tunnel is for one-way traffic of one MAC, hops and to_mac also for an echo");
   EXPECT_EQ(mistake({{"nodes", 1}, {"protocol", "udp6"}, {"frame", 84}}), "nodes have IPv4 addresses only");
   EXPECT_EQ(mistake({{"flow", 1}}), "a trial has no option flow");
   EXPECT_EQ(mistake(Json::array()), "a trial is a JSON object, not []");
@@ -122,7 +137,8 @@ TEST(TrialTest, ImixHasItsShares) {
 }
 
 TEST(TrialTest, EachFlagIsAnOption) {
-  const Json options = to_json({});
+  const Json options =
+      to_json(read_trial({{"service", "10.96.0.1:80"}, {"backend", "64.1.0.1:80"}, {"backends", 1}}));
   EXPECT_EQ(trial_flags().size(), options.size());
   for (const TrialFlag& flag : trial_flags()) {
     std::string key = flag.name;

@@ -27,7 +27,7 @@ NO_LOSS = stats.at_most(0)
 # bear the 10 ms for which a virtual machine's host takes a CPU away.
 QUIET_RATE = 200000
 CAREFUL_RATE = 50000
-_HEAD_START = 0.25  # seconds of traffic before something changes
+HEAD_START = 0.25  # seconds of traffic before something changes
 _PAUSE = 0.02  # seconds between changes
 
 
@@ -92,7 +92,7 @@ def _changes(setup, options):
         progress.step("nodes applied")
         applied = [_apply(switch) for _ in range(min(rounds, 5))]
         status = switch.cli("status")
-        with _urgent(switch):
+        with urgent(switch):
             progress.step("nodes added")
             added = [_add(subject, NODES + number) for number in range(rounds)]
         progress.step("nodes added and deleted under traffic")
@@ -108,7 +108,7 @@ def _changes(setup, options):
                         "route_bytes": status["route_bytes"]}]}
 
 
-class _urgent:
+class urgent:
     """This process and the switch's control threads before the generator."""
 
     def __init__(self, switch):
@@ -138,13 +138,13 @@ def _new_node(number):
     return {"name": f"new-{number}", "vtep": [overlay.vtep(number)], "pod-cidr": overlay.pod_cidrs(number)}
 
 
-def _while_trial_runs(subject, options, work):
+def while_trial_runs(subject, options, work):
     """(the trial's result, what `work` returns), which begins when traffic has been running for a moment."""
     results = []
     thread = threading.Thread(target=lambda: results.append(subject.generator.trial({**dict(subject.spec.trial), **options})))
     thread.start()
     try:
-        time.sleep(_HEAD_START)
+        time.sleep(HEAD_START)
         done = work()
     finally:
         thread.join()
@@ -153,20 +153,20 @@ def _while_trial_runs(subject, options, work):
 
 def _add(subject, number):
     options = {**overlay.COMMON, "nodes": 1, "first_node": number, "flows": 100, "rate": QUIET_RATE, "warmup_ms": 0,
-               "seconds": 2 * _HEAD_START}
+               "seconds": 2 * HEAD_START}
     session = Session(subject.switch.control)
     try:
-        result, (sent, answered) = _while_trial_runs(subject, options, lambda: session.request("node add", _new_node(number)))
+        result, (sent, answered) = while_trial_runs(subject, options, lambda: session.request("node add", _new_node(number)))
     finally:
         session.close()
     # Frames that never came took longer than the trial.
-    first = result["first_arrival_ns"] / 1e9 if result["first_arrival_ns"] else sent + _HEAD_START
+    first = result["first_arrival_ns"] / 1e9 if result["first_arrival_ns"] else sent + HEAD_START
     return {"answer_ms": (answered - sent) * 1e3, "frame_ms": (first - sent) * 1e3, "untunnelled": result["unexpected"]}
 
 
 def _bothered(subject, seconds):
     options = {**overlay.COMMON, "nodes": NODES, "flows": FLOWS, "rate": CAREFUL_RATE, "warmup_ms": 100,
-               "seconds": seconds + 2 * _HEAD_START}
+               "seconds": seconds + 2 * HEAD_START}
     session = Session(subject.switch.control)
 
     def change():
@@ -181,7 +181,7 @@ def _bothered(subject, seconds):
 
     before = subject.switch.drops()
     try:
-        result, changes = _while_trial_runs(subject, options, change)
+        result, changes = while_trial_runs(subject, options, change)
     finally:
         session.close()
     return {"lost": result["lost"] + result["refused"], "sent": result["sent"], "changes": 2 * changes,
