@@ -106,6 +106,11 @@ class Translator {
 // first segment does not hold its header.
 bool read_tuple(const rte_mbuf& packet, uint16_t l3_offset, bool is_v6, const net::L3& l3, uint16_t network,
                 FlowKey& key) noexcept;
+// An IPv4 address in an IPv6 packet, which is on no wire (RFC 4291 section 2.5.5.2): here it would pass for
+// the IPv4 address itself.
+inline bool has_mapped(const FlowKey& v6) noexcept {
+  return v6.source().is_v4() || v6.destination().is_v4();
+}
 FlowEvent read_event(const rte_mbuf& packet, const net::L3& l3) noexcept;
 
 }  // namespace podswitch::stages

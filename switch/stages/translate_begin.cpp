@@ -18,6 +18,7 @@ bool Translator::may_begin(const PacketMeta& meta, const IpAddress& destination,
 
 void Translator::begin(rte_mbuf& packet, PacketMeta& meta, const net::L3& l3, const FlowKey& key) noexcept {
   const IpAddress destination = key.destination();
+  if (key.is_v6() && has_mapped(key)) return;
   if (!may_begin(meta, destination, key.protocol(), key.destination_port())) return;
   if (meta.verdict == Verdict::Route) {
     const auto hit = services(meta).find(destination, key.protocol(), key.destination_port());

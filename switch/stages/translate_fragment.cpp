@@ -11,6 +11,7 @@ void Translator::translate_fragment(rte_mbuf& packet, PacketMeta& meta, const ne
   const bool is_v6 = meta.ether_type == net::kEtherTypeIpv6;
   const uint16_t network = snapshot_.fids[meta.fid].network;
   const FragmentKey datagram = fragment_key(packet, l3, meta.l3_offset, network);
+  if (is_v6 && (datagram.source.is_v4() || datagram.destination.is_v4())) return;  // as has_mapped()
   if (l3.is_first) {
     FlowKey key;
     if (!read_tuple(packet, meta.l3_offset, is_v6, l3, network, key)) return refuse_other(packet, meta, l3);

@@ -55,7 +55,7 @@ bool read_quoted(const rte_mbuf& packet, uint32_t offset, uint32_t end, bool is_
   std::memcpy(&quoted.key.ports, rte_pktmbuf_mtod_offset(&packet, const uint8_t*, quoted.l4_offset),
               sizeof quoted.key.ports);
   quoted.key.scope = FlowScope::make(protocol, is_v6, network);
-  return true;
+  return !is_v6 || !has_mapped(quoted.key);
 }
 
 // The quoted checksums follow where the quote holds them; SCTP's CRC is over more than is quoted.

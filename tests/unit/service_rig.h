@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A node with three pods and Services: ports 1 to 3 are the pods, all in one subnet, which the gateway routes
-// between as well; a pod's number is the last of its addresses in both families.
+// between as well; a pod's number is the last of its addresses in both families. The one at port 2 may send
+// from any address.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -39,7 +40,10 @@ class ServiceRig {
       set_pod_hop(id, id, 1500);
       routes_.push_back({Prefix::of(ip(kPods[id])), id});
       routes_.push_back({Prefix::of(ip(kPods6[id])), id});
-      ports_.push_back({.id = id, .mac = mac(kPodMacs[id]), .ips = {ip(kPods[id]), ip(kPods6[id])}});
+      ports_.push_back({.id = id,
+                        .mac = mac(kPodMacs[id]),
+                        .ips = {ip(kPods[id]), ip(kPods6[id])},
+                        .allow_spoofing = id == 2});
     }
     put_self(kSelf);
     routes_.push_back({Prefix::of(ip(kGatewayIp)), kSelf});

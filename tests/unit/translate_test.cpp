@@ -252,6 +252,21 @@ TEST_F(TranslateTest, WhatIsNobodysBusinessPassesUntouchedAndIsNotRemembered) {
   EXPECT_EQ(rig_.rig().flows().end(), 0u);
 }
 
+TEST_F(TranslateTest, AnIpv4AddressInAnIpv6PacketIsNoServicesAndLeavesNoTrace) {
+  const std::string_view client = "::ffff:10.1.0.2", vip = "::ffff:10.96.0.1", pod = "::ffff:10.1.0.3";
+  for (const auto source : {client, kPods6[2]})
+    for (const auto destination : {vip, pod}) {
+      const uint16_t port = destination == vip ? 80 : 8080;
+      const auto sent = [&] { return ServiceRig::from(2).ipv6(source, destination); };
+      EXPECT_NE(rig_.send(2, sent().udp(4000, port)).verdict(), "to 3");
+      EXPECT_NE(rig_.send(2, sent().tcp(4000, port, {.flags = kSyn})).verdict(), "to 3");
+      const Bytes ports{0x0f, 0xa0, static_cast<uint8_t>(port >> 8), static_cast<uint8_t>(port), 0, 99, 0, 0};
+      rig_.send(2, sent().fragment6(0, true, net::kProtoUdp).payload(ports));
+      EXPECT_NE(rig_.send(2, sent().fragment6(8, false, net::kProtoUdp).payload(8)).verdict(), "held");
+    }
+  EXPECT_EQ(rig_.rig().flows().end(), 0u);
+}
+
 TEST_F(TranslateTest, PacketsAndBytesOfBothDirectionsAreCountedForTheService) {
   auto sent = kV4.sent(1, kPods[1], kVip), answer = kV4.sent(3, kPods[3], kPods[1]);
   sent.udp(4000, 80).payload(100);
