@@ -73,14 +73,14 @@ std::string connection_line(const Json& row) {
   return text;
 }
 
-void list_connections(Client& client, const CommandLine& line) {
+void list_connections(const CommandLine& line, const Ask& ask) {
   Json arguments = line.arguments;
   RowPrinter printer(line);
   const bool is_limited = arguments.contains("limit");
   const uint64_t limit = is_limited ? arguments.at("limit").get<uint64_t>() : UINT64_MAX;
   while (true) {
     if (is_limited) arguments["limit"] = limit - printer.count();
-    const Json part = client.call("conntrack list", arguments).result;
+    const Json part = ask(arguments);
     printer.add(part.at("flows"));
     if (part.at("next").is_null()) break;
     if (printer.count() >= limit) {
@@ -93,11 +93,11 @@ void list_connections(Client& client, const CommandLine& line) {
   printer.finish();
 }
 
-void flush_connections(Client& client, const CommandLine& line) {
+void flush_connections(const CommandLine& line, const Ask& ask) {
   Json arguments = line.arguments;
   uint64_t flushed = 0;
   while (true) {
-    const Json part = client.call("conntrack flush", arguments).result;
+    const Json part = ask(arguments);
     flushed += part.at("flushed").get<uint64_t>();
     if (part.at("next").is_null()) break;
     arguments["from"] = part.at("next");

@@ -3,16 +3,19 @@
 // million connections take no more memory than a thousand. The command line's only thread.
 #pragma once
 
+#include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
 #include "ctl/cli_arguments.h"
-#include "ctl/client.h"
 
 namespace podswitch {
 
-void list_connections(Client& client, const CommandLine& line);
-void flush_connections(Client& client, const CommandLine& line);
+// Asks the daemon to do the line's command with these arguments, and gives its result.
+using Ask = std::function<nlohmann::json(const nlohmann::json& arguments)>;
+
+void list_connections(const CommandLine& line, const Ask& ask);
+void flush_connections(const CommandLine& line, const Ask& ask);
 
 // A row as conntrack-tools writes it.
 std::string connection_line(const nlohmann::json& row);

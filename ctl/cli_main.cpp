@@ -97,8 +97,11 @@ int diff(const CommandLine& line) {
 void ask(const CommandLine& line) {
   Client client(line.socket);
   if (line.local.value("watch", false)) return watch_stats(client, line);
-  if (line.command->name() == "conntrack list") return list_connections(client, line);
-  if (line.command->name() == "conntrack flush") return flush_connections(client, line);
+  const auto call = [&](const nlohmann::json& arguments) {
+    return client.call(line.command->name(), arguments).result;
+  };
+  if (line.command->name() == "conntrack list") return list_connections(line, call);
+  if (line.command->name() == "conntrack flush") return flush_connections(line, call);
   if (line.command->is_in_chunks) return get_in_chunks(client, line);
   if (line.command->noun == "apply") return print_reply(line, send_objects(client, line));
   if (line.local.contains("file"))

@@ -61,28 +61,34 @@ std::string hugetlbfs() {
   return {};
 }
 
+// Why not there; empty: it has room.
+std::string why_not(const std::string& path, bool is_huge, uint64_t bytes) {
+  if (is_huge && path.empty()) return "no hugetlbfs of 2 MiB pages is mounted";
+  if (is_huge && !has_room_on_hugetlbfs(path, bytes)) return path + ": not enough free hugepages";
+  if (!is_huge && !has_room_on_tmpfs(path, bytes)) return path + ": not on a tmpfs, or that is too full";
+  return {};
+}
+
 FlowMemory open_best(const FlowOptions& options, const std::string& huge, bool wants_hugepages,
                      std::string& chosen) {
   const uint64_t bytes = FlowMemory::bytes_for(options.capacity);
-  std::string why;
-  for (const std::string& path : {huge, options.file}) {
-    if (path.empty() || (path == huge && !wants_hugepages)) continue;
-    const bool has_room = path == huge ? has_room_on_hugetlbfs(path, bytes) : has_room_on_tmpfs(path, bytes);
-    if (!has_room) {
-      why += fmt::format("; {}: {}", path,
-                         path == huge ? "not enough free hugepages" : "not on a tmpfs, or that is too full");
-      continue;
-    }
+  std::string reasons;
+  for (const bool is_huge : {true, false}) {
+    if (is_huge && !wants_hugepages) continue;
+    chosen = is_huge ? huge : options.file;
+    std::string reason = why_not(chosen, is_huge, bytes);
     try {
-      chosen = path;
-      return FlowMemory(path, options.capacity, wants_hugepages);
+      if (reason.empty() && wants_hugepages && !is_huge)
+        log::info("{}: connections lie there, on small pages{}", chosen, reasons);
+      if (reason.empty()) return FlowMemory(chosen, options.capacity, wants_hugepages);
     } catch (const Error& error) {
-      why += fmt::format("; {}", error.problems().front().message);
-      chosen.clear();
+      reason = error.problems().front().message;
     }
+    reasons += "; " + reason;
   }
+  chosen.clear();
   log::warning("connections will not outlive this process (flows.file is auto, {} MiB are needed{})",
-               bytes >> 20, why);
+               bytes >> 20, reasons);
   return FlowMemory("", options.capacity, wants_hugepages);
 }
 

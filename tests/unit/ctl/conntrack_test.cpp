@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstdio>
 #include <nlohmann/json.hpp>
 #include <utility>
 #include <vector>
@@ -142,6 +144,78 @@ TEST(Conntrack, HasTheLettersOfConntrackTools) {
   EXPECT_TRUE(line.wants_json);
   EXPECT_TRUE(flow_filter(line.arguments).matches(kTcp));
   EXPECT_EQ(line.arguments.size(), 7u);
+}
+
+// A daemon with seven connections, of which an answer has three; it takes none of the first two places.
+class ParcelledTable {
+ public:
+  json operator()(const json& arguments) {
+    asked.push_back(arguments);
+    const uint64_t from = arguments.value("from", uint64_t{0});
+    const uint64_t limit = std::min<uint64_t>(arguments.value("limit", uint64_t{3}), 3);
+    json flows = json::array();
+    uint64_t place = from;
+    for (; place < 9 && flows.size() < limit; ++place) {
+      if (place < 2) continue;
+      FlowEntry flow = kTcp;
+      flow.original.set_source_port(static_cast<uint16_t>(place));
+      flows.push_back(flow_row({flow, ""}));
+    }
+    const uint64_t flushed = flows.size();
+    return {{"flows", std::move(flows)},
+            {"flushed", flushed},
+            {"next", place == 9 ? json(nullptr) : json(place)}};
+  }
+  std::vector<json> asked;
+};
+
+std::string printed(const std::vector<std::string>& words, ParcelledTable& table) {
+  testing::internal::CaptureStdout();
+  const auto ask = [&](const json& arguments) { return table(arguments); };
+  const CommandLine line = parse_cli(words);
+  if (line.command->verb == "list")
+    list_connections(line, ask);
+  else
+    flush_connections(line, ask);
+  std::fflush(stdout);
+  return testing::internal::GetCapturedStdout();
+}
+
+TEST(Conntrack, TheTableComesInParts) {
+  ParcelledTable table;
+  const json rows = json::parse(printed({"conntrack", "list", "-p", "tcp", "-o", "json"}, table));
+  ASSERT_EQ(rows.size(), 7u);
+  for (size_t i = 0; i < rows.size(); ++i) EXPECT_EQ(rows[i].at("original").at("sport"), i + 2);
+  ASSERT_EQ(table.asked.size(), 3u);
+  EXPECT_EQ(table.asked[0], json({{"proto", "tcp"}}));
+  EXPECT_EQ(table.asked[2], json({{"proto", "tcp"}, {"from", 8}}));
+  const std::string lines = printed({"conntrack", "list"}, table);
+  EXPECT_EQ(std::count(lines.begin(), lines.end(), '\n'), 7);
+  EXPECT_TRUE(lines.starts_with("tcp      6 "));
+}
+
+TEST(Conntrack, ALimitIsOfAllPartsTogether) {
+  ParcelledTable table;
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(json::parse(printed({"conntrack", "list", "--limit", "5", "-o", "json"}, table)).size(), 5u);
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("there may be more (--limit, --from 7)"));
+  EXPECT_EQ(table.asked.back(), json({{"limit", 2}, {"from", 5}}));
+  EXPECT_EQ(json::parse(printed({"conntrack", "list", "--limit", "7", "-o", "json"}, table)).size(), 7u);
+}
+
+TEST(Conntrack, NothingIsAnEmptyList) {
+  ParcelledTable table;
+  EXPECT_EQ(printed({"conntrack", "list", "--from", "9", "-o", "json"}, table), "[]\n");
+  EXPECT_EQ(printed({"conntrack", "list", "--from", "9", "-o", "yaml"}, table), "[]\n");
+  EXPECT_EQ(printed({"conntrack", "list", "--from", "9"}, table), "");
+}
+
+TEST(Conntrack, AFlushSumsUpItsParts) {
+  ParcelledTable table;
+  EXPECT_EQ(printed({"conntrack", "flush", "--all"}, table), "7 connections forgotten\n");
+  EXPECT_EQ(table.asked.back(), json({{"all", true}, {"from", 8}}));
+  EXPECT_EQ(json::parse(printed({"conntrack", "flush", "--all", "-o", "json"}, table)),
+            json({{"flushed", 7}}));
 }
 
 }  // namespace
