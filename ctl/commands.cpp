@@ -122,6 +122,7 @@ std::vector<Command> own_commands() {
                    {"Nodes", "nodes"},
                    {"Left out", "left_out"},
                    {"Services", "services"},
+                   {"Service addresses and ports", "service_frontends"},
                    {"Service clashes", "service_clashes"},
                    {"Workers", "workers"},
                    {"Workers make progress", "workers_make_progress"},

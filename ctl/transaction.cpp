@@ -250,8 +250,8 @@ void Transaction::check_services() {
   for (AddressConflict& conflict : draft_.address_conflicts()) {
     if (problems_.size() == kMaxProblems) return;
     problems_.push_back(
-        {fmt::format("{}.spec.clusterIPs[{}]", path_of(ObjectKind::Service, to_string(conflict.service)),
-                     conflict.index),
+        {path_of(ObjectKind::Service, to_string(conflict.service)) +
+             (conflict.index == 0 ? ".spec.clusterIP" : fmt::format(".spec.clusterIPs[{}]", conflict.index)),
          std::move(conflict.message)});
   }
 }

@@ -4,8 +4,6 @@
 // set, by the configuration thread while workers read; a filter that has forgotten too much is replaced.
 #pragma once
 
-#include <rte_prefetch.h>
-
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -26,10 +24,7 @@ class EndpointFilter {
   bool may_contain(const IpAddress& ip, uint8_t protocol, uint16_t port) const noexcept {
     return has(hash_of(ip, key_of(protocol, port)));
   }
-  void prefetch(const IpAddress& ip, uint8_t protocol, uint16_t port) const noexcept {
-    rte_prefetch0(&bits_[hash_of(ip, key_of(protocol, port)) & mask_]);
-  }
-  // The address alone, in a filter of such.
+  // The address alone: virtual ones, and those of endpoints beside their ports.
   bool add(const IpAddress& ip) noexcept { return add(hash_of(ip, 0)); }
   bool may_contain(const IpAddress& ip) const noexcept { return has(hash_of(ip, 0)); }
 

@@ -18,6 +18,8 @@ bool is_first_closer(FlowState state, FlowDirection direction) noexcept {
 FlowState after_fin(FlowState state, FlowDirection direction) noexcept {
   using S = FlowState;
   switch (state) {
+    case S::TcpPickedUp:
+      return direction == FlowDirection::Reply ? S::TcpFinWaitReply : state;
     case S::TcpSynReceived:
     case S::TcpEstablished:
       return closed_first_by(direction, S::TcpFinWaitOriginal, S::TcpFinWaitReply);
@@ -35,6 +37,8 @@ FlowState after_fin(FlowState state, FlowDirection direction) noexcept {
 FlowState after_ack(FlowState state, FlowDirection direction) noexcept {
   using S = FlowState;
   switch (state) {
+    case S::TcpPickedUp:
+      return direction == FlowDirection::Reply ? S::TcpEstablished : state;
     case S::TcpSynReceived:
       return direction == FlowDirection::Original ? S::TcpEstablished : state;
     case S::TcpFinWaitOriginal:
@@ -53,6 +57,7 @@ FlowState next_tcp_state(FlowState state, FlowDirection direction, uint8_t flags
   using S = FlowState;
   if ((flags & net::kTcpRst) != 0) return S::TcpClose;
   if ((flags & net::kTcpSyn) != 0) {
+    if (state == S::TcpPickedUp && direction == FlowDirection::Original) return S::TcpSynSent;
     // The second SYN of a simultaneous open (RFC 9293 section 3.5), or a SYN/ACK.
     return state == S::TcpSynSent && direction == FlowDirection::Reply ? S::TcpSynReceived : state;
   }
@@ -87,15 +92,13 @@ FlowTimeouts default_flow_timeouts() {
   return timeouts;
 }
 
-FlowState first_state(uint8_t protocol, FlowEvent event, bool is_tracked_only) noexcept {
+FlowState first_state(uint8_t protocol, FlowEvent event) noexcept {
   switch (protocol) {
     case net::kProtoTcp:
-      if ((event.tcp_flags & (net::kTcpSyn | net::kTcpAck)) == net::kTcpSyn) return FlowState::TcpSynSent;
       if ((event.tcp_flags & net::kTcpRst) != 0) return FlowState::TcpClose;
-      return is_tracked_only ? FlowState::TcpEstablished : FlowState::TcpSynSent;
+      return begins_connection(protocol, event) ? FlowState::TcpSynSent : FlowState::TcpPickedUp;
     case net::kProtoSctp:
-      if (event.sctp_chunk == kSctpInit || !is_tracked_only) return FlowState::SctpInit;
-      return FlowState::SctpEstablished;
+      return FlowState::SctpInit;
     case net::kProtoUdp:
       return FlowState::UdpUnreplied;
     default:
@@ -139,13 +142,14 @@ bool is_over(FlowState state) noexcept {
 bool is_expendable(FlowState state) noexcept {
   using S = FlowState;
   return state == S::UdpUnreplied || state == S::IcmpUnreplied || state == S::TcpSynSent ||
-         state == S::SctpInit || state == S::TcpTimeWait || state == S::TcpClose || state == S::SctpClosed;
+         state == S::TcpPickedUp || state == S::SctpInit || state == S::TcpTimeWait || state == S::TcpClose ||
+         state == S::SctpClosed;
 }
 
 bool is_replied(FlowState state) noexcept {
   using S = FlowState;
   return state != S::Free && state != S::UdpUnreplied && state != S::IcmpUnreplied &&
-         state != S::TcpSynSent && state != S::SctpInit;
+         state != S::TcpSynSent && state != S::TcpPickedUp && state != S::SctpInit;
 }
 
 }  // namespace podswitch

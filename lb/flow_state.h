@@ -14,7 +14,8 @@
 
 namespace podswitch {
 
-// Of a half-closed connection it matters who closed first: that side's last ACK ends it.
+// TcpPickedUp: its beginning was not seen, nor an answer. Of a half-closed connection it matters who closed
+// first: that side's last ACK ends it.
 // clang-format off
 #define PODSWITCH_FLOW_STATES(X)                                                  \
   X(Free,                FREE,        none,             0)                        \
@@ -23,6 +24,7 @@ namespace podswitch {
   X(IcmpUnreplied,       UNREPLIED,   icmp,             30)                       \
   X(IcmpReplied,         REPLIED,     icmp,             30)                       \
   X(TcpSynSent,          SYN_SENT,    tcp-syn-sent,     120)                      \
+  X(TcpPickedUp,         NONE,        tcp-syn-sent,     120)                      \
   X(TcpSynReceived,      SYN_RECV,    tcp-syn-recv,     60)                       \
   X(TcpEstablished,      ESTABLISHED, tcp-established,  86400)                    \
   X(TcpFinWaitOriginal,  FIN_WAIT,    tcp-fin-wait,     120)                      \
@@ -76,8 +78,9 @@ inline constexpr uint8_t kSctpInit = 1, kSctpInitAck = 2, kSctpAbort = 6, kSctpS
                          kSctpShutdownAck = 8, kSctpCookieEcho = 10, kSctpCookieAck = 11,
                          kSctpShutdownComplete = 14;
 
-// The state a flow begins in. `is_tracked_only`: it may have begun before it was seen.
-FlowState first_state(uint8_t protocol, FlowEvent event, bool is_tracked_only) noexcept;
+// The state a flow begins in. One that was there before it was seen counts as not answered until it is, so
+// that nobody fills the table with what he makes up.
+FlowState first_state(uint8_t protocol, FlowEvent event) noexcept;
 // Whether a packet without a flow may begin one that is to be translated: any but TCP's and SCTP's later
 // ones.
 bool begins_connection(uint8_t protocol, FlowEvent event) noexcept;

@@ -11,7 +11,8 @@ constexpr uint32_t bucket_count_for(uint32_t capacity) {
   return static_cast<uint32_t>(uint64_t{capacity} * 39 / 100) + 1;
 }
 constexpr size_t kPortTries = 64;
-constexpr uint32_t kLookedAtToGiveUp = 64;
+// To give up a flow. More would let a flood of beginnings into a table of live ones slow everybody down.
+constexpr uint32_t kLookedAtTogether = 64, kMostLookedAt = 256;
 
 uint64_t next_random(uint64_t& state) noexcept {
   state ^= state >> 12;
@@ -101,25 +102,6 @@ FlowSlot FlowTable::search(uint32_t home, uint16_t tag, Match&& match) const noe
     if (bucket.passed.load(std::memory_order_acquire) == 0) break;
   }
   return kNoFlow;
-}
-
-FlowTable::Found FlowTable::find_v4(uint64_t hash, uint64_t addresses, uint32_t ports,
-                                    uint32_t scope) const noexcept {
-  Found found;
-  found.slot = search(home_of(hash), flow_tag(hash), [&](FlowSlot slot) noexcept {
-    const FlowRecord& record = records_[slot];
-    found.sequence = record.sequence.load(std::memory_order_acquire);
-    const uint64_t both = record.ports.load(std::memory_order_acquire);
-    const bool is_original =
-        record.original.load(std::memory_order_acquire) == addresses && static_cast<uint32_t>(both) == ports;
-    const bool is_reply = record.reply.load(std::memory_order_acquire) == addresses &&
-                          static_cast<uint32_t>(both >> 32) == ports;
-    const auto kind = static_cast<uint32_t>(record.kind.load(std::memory_order_acquire));
-    found.direction = is_original ? FlowDirection::Original : FlowDirection::Reply;
-    return (is_original || is_reply) && (kind & flow::kScopeMask) == scope && found.sequence % 2 == 0 &&
-           record.sequence.load(std::memory_order_relaxed) == found.sequence;
-  });
-  return found;
 }
 
 FlowTable::Found FlowTable::find(uint64_t hash, const FlowKey& key) const noexcept {
@@ -260,23 +242,27 @@ FlowSlot FlowTable::take_slot(uint32_t now, FlowWorker& worker, bool& has_evicte
   return give_up_another(now, worker);
 }
 
-// The one that was silent longest among some, as Linux' early_drop() does it.
+// The one that was silent longest among some, as Linux' early_drop() does it. The hand stays where it found
+// one, since there may be more.
 FlowSlot FlowTable::give_up_another(uint32_t now, FlowWorker& worker) noexcept {
   FlowSlot oldest = kNoFlow;
   uint32_t oldest_sequence = 0, longest = 0;
   const FlowSlot end = this->end();
-  for (uint32_t i = 0; i < kLookedAtToGiveUp && end != 0; ++i) {
+  for (uint32_t seen = 0; oldest == kNoFlow && seen < kMostLookedAt && end != 0; seen += kLookedAtTogether) {
     if (worker.hand >= end) worker.hand = 0;
-    const FlowSlot slot = worker.hand++;
-    const uint32_t sequence = records_[slot].sequence.load(std::memory_order_acquire);
-    const uint64_t activity = records_[slot].activity.load(std::memory_order_acquire);
-    if (sequence % 2 != 0 || activity == 0 || (activity & flow::kPending) != 0) continue;
-    if (!is_expendable(flow::state_of(activity)) && !is_expired(activity, now)) continue;
-    const uint32_t idle = now - flow::last_seen(activity) + 1;
-    if (idle <= longest && oldest != kNoFlow) continue;
-    oldest = slot;
-    oldest_sequence = sequence;
-    longest = idle;
+    const FlowSlot last = std::min(worker.hand + kLookedAtTogether, end);
+    for (FlowSlot slot = worker.hand; slot < last; ++slot) {
+      const uint32_t sequence = records_[slot].sequence.load(std::memory_order_acquire);
+      const uint64_t activity = records_[slot].activity.load(std::memory_order_acquire);
+      if (sequence % 2 != 0 || activity == 0 || (activity & flow::kPending) != 0) continue;
+      if (!is_expendable(flow::state_of(activity)) && !is_expired(activity, now)) continue;
+      const uint32_t idle = now - flow::last_seen(activity) + 1;
+      if (idle <= longest && oldest != kNoFlow) continue;
+      oldest = slot;
+      oldest_sequence = sequence;
+      longest = idle;
+    }
+    if (oldest == kNoFlow) worker.hand = last;
   }
   if (oldest == kNoFlow || !remove(oldest, oldest_sequence, worker.slots)) return kNoFlow;
   return slots_.take(worker.slots);

@@ -81,6 +81,9 @@ class FlowTable {
     rte_prefetch0(&records_[slot]);
     return slot;
   }
+  void prefetch_addresses(FlowSlot slot) const noexcept {
+    if (slot != kNoFlow) rte_prefetch0(&addresses_[slot]);
+  }
   bool may_lie_further(uint64_t hash) const noexcept {
     return buckets_[home_of(hash)].passed.load(std::memory_order_acquire) != 0;
   }
@@ -90,7 +93,6 @@ class FlowTable {
     uint32_t sequence = 0;  // what was read is of this one
     explicit operator bool() const noexcept { return slot != kNoFlow; }
   };
-  Found find_v4(uint64_t hash, uint64_t addresses, uint32_t ports, uint32_t scope) const noexcept;
   Found find(uint64_t hash, const FlowKey& key) const noexcept;
   const FlowRecord& record(FlowSlot slot) const noexcept { return records_[slot]; }
   // Whether the record is still the flow that was found.
@@ -155,8 +157,6 @@ class FlowTable {
   uint32_t capacity() const noexcept { return capacity_; }
   uint32_t taken() const noexcept { return slots_.taken(); }  // flows, and places in the workers' caches
   FlowSlot end() const noexcept { return slots_.end(); }      // no record from here on was ever used
-  const FlowTimeouts& timeouts() const noexcept { return timeouts_; }
-  const KeyedHash& keyed_hash() const noexcept { return hash_; }
 
  private:
   enum class Link : uint8_t { Done, Taken, Full };

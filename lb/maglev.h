@@ -30,7 +30,7 @@ class Maglev {
   uint16_t choose(uint32_t hash) const noexcept {
     return entries_[static_cast<uint64_t>(hash) * size_ >> 32];
   }
-  const uint16_t* place_of(uint32_t hash) const noexcept {  // for a prefetch
+  const uint16_t* place_of(uint32_t hash) const noexcept {  // where it looks
     return &entries_[static_cast<uint64_t>(hash) * size_ >> 32];
   }
   uint32_t size() const { return size_; }

@@ -23,6 +23,19 @@ struct ObjectName {
 };
 
 enum class ServiceType : uint8_t { ClusterIp, NodePort, LoadBalancer, ExternalName };
+constexpr std::string_view to_string(ServiceType type) {  // as Kubernetes writes it
+  switch (type) {
+    case ServiceType::ClusterIp:
+      return "ClusterIP";
+    case ServiceType::NodePort:
+      return "NodePort";
+    case ServiceType::LoadBalancer:
+      return "LoadBalancer";
+    case ServiceType::ExternalName:
+      break;
+  }
+  return "ExternalName";
+}
 
 struct ServicePort {
   std::string name;  // may be empty where there is one only

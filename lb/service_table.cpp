@@ -149,12 +149,6 @@ ServiceTable::Hit ServiceTable::find(const IpAddress& ip, uint8_t protocol, uint
   return {};
 }
 
-void ServiceTable::prefetch(const IpAddress& ip) const noexcept {
-  const uint64_t hash = hash_of(ip);
-  const View view = view_of(hash);
-  rte_prefetch0(&view.slots[hash & view.mask]);
-}
-
 std::shared_ptr<const ServiceTable> ServiceTable::with(std::span<const Change> changes,
                                                        std::shared_ptr<const EndpointFilter> filter) const {
   const auto next = std::make_shared<ServiceTable>(*this);

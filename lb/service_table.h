@@ -71,7 +71,6 @@ class ServiceTable {
   };
   // Worker. `protocol` any IP protocol number; `port` in host order.
   Hit find(const IpAddress& ip, uint8_t protocol, uint16_t port) const noexcept;
-  void prefetch(const IpAddress& ip) const noexcept;
   // A cheap first question: false for nearly all addresses that no service has.
   bool may_be_vip(const IpAddress& ip) const noexcept { return vips_->may_contain(ip); }
   const EndpointFilter& endpoints() const { return *filter_; }

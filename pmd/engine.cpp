@@ -230,7 +230,9 @@ Routing Engine::Impl::plan_routes(const PortSlots& slots) {
     if (++routes_version_ == 0) ++routes_version_;
   }
   plan.routing.version = routes_version_;
-  plan.routing.services = {options_.overlay.network, service_planner_.table()};
+  // Who still has connections keeps them when the last Service goes.
+  if (!service_planner_.table()->empty() || has_flows())
+    plan.routing.services = {options_.overlay.network, service_planner_.table()};
   return std::move(plan.routing);
 }
 
@@ -394,6 +396,12 @@ std::map<std::string, std::vector<NodeWay>> Engine::node_ways() const {
 }
 std::vector<ServiceStatus> Engine::services(const ServiceFilter& filter, size_t limit) const {
   return impl_->services(filter, limit);
+}
+std::shared_ptr<const ServiceSpec> Engine::service(const ObjectName& name) const {
+  return impl_->service(name);
+}
+std::vector<ObjectName> Engine::service_names(size_t limit) const {
+  return impl_->service_names(limit);
 }
 std::vector<ServicePortStatus> Engine::service_ports(const ObjectName& name) const {
   return impl_->service_ports(name);

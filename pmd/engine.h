@@ -249,6 +249,8 @@ class Engine {
   std::map<std::string, std::vector<NodeWay>> node_ways() const;  // by node; configuration thread
   // Services: configuration thread. In the order of their names.
   std::vector<ServiceStatus> services(const ServiceFilter& filter, size_t limit) const;
+  std::shared_ptr<const ServiceSpec> service(const ObjectName& name) const;  // nullptr: there is none
+  std::vector<ObjectName> service_names(size_t limit) const;
   std::vector<ServicePortStatus> service_ports(const ObjectName& name) const;
   // For each frontend of the client's family, which backend a new flow gets.
   std::vector<ServiceChoice> service_choices(const ObjectName& name, const IpAddress& client,

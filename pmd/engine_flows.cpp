@@ -13,6 +13,9 @@ namespace {
 // Records that one call looks at: some tens of milliseconds of the configuration thread.
 constexpr FlowSlot kRecordsPerCall = 1 << 20;
 
+// How long after its start a daemon looks whether new Services are those of flows that it took over.
+constexpr uint32_t kSecondsToName = 60;
+
 FlowSlot end_of_call(const FlowTable& flows, FlowSlot from) {
   return static_cast<FlowSlot>(std::min<uint64_t>(uint64_t{from} + kRecordsPerCall, flows.end()));
 }
@@ -30,18 +33,29 @@ std::string Engine::Impl::service_of(ServiceId id) const {
   return fmt::format("{}/{}{}{}", named->service.space, named->service.name, port.empty() ? "" : ":", port);
 }
 
-Engine::Impl::FlowCounts Engine::Impl::count_flows() const {
+bool Engine::Impl::has_flows() const {
+  uint32_t free = 0;
+  for (const auto& worker : workers_) free += worker->free_flow_slots();
+  return flows_.taken() > free;
+}
+
+// A walk over all records: some tens of milliseconds for each million.
+Engine::Impl::FlowCounts Engine::Impl::count_flows(const std::vector<ServiceId>& wanted) const {
   FlowCounts counts;
+  for (const ServiceId id : wanted) counts[id];
+  if (counts.empty()) return counts;
   for (FlowSlot slot = 0; slot < flows_.end(); ++slot) {
     const auto entry = flows_.read(slot, clock_seconds_);
-    if (!entry || entry->service == kNoService) continue;
-    ++counts[entry->service][{entry->reply.source(), entry->reply.source_port()}];
+    if (!entry) continue;
+    const auto of_service = counts.find(entry->service);
+    if (of_service != counts.end()) ++of_service->second[{entry->reply.source(), entry->reply.source_port()}];
   }
   return counts;
 }
 
 // Numbers of service ports do not outlive a daemon: its successor gives the flows its own.
 void Engine::Impl::name_adopted_flows() {
+  has_nameless_flows_ = false;
   for (FlowSlot slot = 0; slot < flows_.end(); ++slot) {
     const uint32_t sequence = flows_.record(slot).sequence.load(std::memory_order_acquire);
     const auto entry = flows_.read(slot, clock_seconds_);
@@ -49,9 +63,11 @@ void Engine::Impl::name_adopted_flows() {
     const FlowKey& asked = entry->original;
     const auto hit =
         service_planner_.table()->find(asked.destination(), asked.protocol(), asked.destination_port());
-    if (hit.service != nullptr) flows_.set_service(slot, sequence, hit.service->id);
+    if (hit.service != nullptr)
+      flows_.set_service(slot, sequence, hit.service->id);
+    else
+      has_nameless_flows_ = clock_seconds_ < kSecondsToName;
   }
-  has_nameless_flows_ = false;
 }
 
 // Remembered in `names`: many flows have the same.
@@ -70,7 +86,7 @@ FlowPage Engine::Impl::flows(const FlowFilter& filter, FlowSlot from, size_t lim
     const auto entry = flows_.read(slot, clock_seconds_);
     if (!entry || !filter.matches(*entry)) continue;
     const std::string& name = name_of(entry->service, names);
-    if (filter.matches_service(name)) page.flows.push_back({*entry, name});
+    if (filter.matches_service(name, *entry)) page.flows.push_back({*entry, name});
   }
   page.next = next_of(flows_, slot);
   return page;
@@ -86,7 +102,8 @@ FlowFlush Engine::Impl::flush_flows(const FlowFilter& filter, FlowSlot from) {
     const uint32_t sequence = flows_.record(slot).sequence.load(std::memory_order_acquire);
     const auto entry = flows_.read(slot, clock_seconds_);
     if (!entry || !filter.matches(*entry)) continue;
-    if (filter.matches_service(name_of(entry->service, names)) && flows_.remove(slot, sequence, free_slots))
+    if (filter.matches_service(name_of(entry->service, names), *entry) &&
+        flows_.remove(slot, sequence, free_slots))
       ++flush.removed;
   }
   flows_.give_back(free_slots);

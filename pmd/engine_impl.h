@@ -55,6 +55,8 @@ class Engine::Impl final : public PortHost {
   std::vector<OffloadStatus> offloads() const;
   std::map<std::string, std::vector<NodeWay>> node_ways();
   std::vector<ServiceStatus> services(const ServiceFilter& filter, size_t limit) const;
+  std::shared_ptr<const ServiceSpec> service(const ObjectName& name) const;
+  std::vector<ObjectName> service_names(size_t limit) const;
   std::vector<ServicePortStatus> service_ports(const ObjectName& name) const;
   std::vector<ServiceChoice> service_choices(const ObjectName& name, const IpAddress& client,
                                              uint16_t client_port) const;
@@ -86,8 +88,9 @@ class Engine::Impl final : public PortHost {
   Routing plan_routes(const PortSlots& slots);
   void publish(const PortSlots& slots, const Assignment& assignment);
   void follow_services(const std::shared_ptr<const ServicePlanner::Plan>& plan);
-  using FlowCounts = std::map<ServiceId, std::map<Backend, uint64_t>>;
-  FlowCounts count_flows() const;
+  using FlowCounts = std::unordered_map<ServiceId, std::map<Backend, uint64_t>>;
+  bool has_flows() const;
+  FlowCounts count_flows(const std::vector<ServiceId>& wanted) const;
   void name_adopted_flows();
   void make_room_for_counts();
   std::optional<ServiceFigures> figures_of_service(ServiceId id, const FlowCounts& counts) const;
@@ -134,6 +137,7 @@ class Engine::Impl final : public PortHost {
   ServicePlanner service_planner_;
   uint32_t counted_services_ = 0;    // configuration thread
   bool has_nameless_flows_ = false;  // configuration thread
+  bool told_of_gateway_ = false;     // configuration thread
   FidMap fids_;
   PortSlots slots_;
   Stretch stretch_;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "pmd/engine_impl.h"
 #include "pmd/log.h"
@@ -77,6 +78,10 @@ void Engine::Impl::follow_services(const std::shared_ptr<const ServicePlanner::P
     service_planner_.commit(plan);
   }
   make_room_for_counts();
+  if (!service_planner_.table()->empty() && options_.gateway.ips.empty() &&
+      !std::exchange(told_of_gateway_, true))
+    log::warning(
+        "Services are reached by the gateway, and there is none: set pods.gateway, and pods' routes to it");
   if (has_nameless_flows_ && !service_planner_.table()->empty()) name_adopted_flows();
   if (service_planner_.clash_count() <= before) return;
   const ServicePlanner::Clash clash = service_planner_.clashes(1).front();
@@ -90,19 +95,32 @@ void Engine::Impl::follow_services(const std::shared_ptr<const ServicePlanner::P
 
 std::vector<ServiceStatus> Engine::Impl::services(const ServiceFilter& filter, size_t limit) const {
   std::vector<ServiceStatus> list;
-  const FlowCounts counts = count_flows();
+  std::vector<ServiceId> ids;
   for (const auto& [name, entry] : service_planner_.services()) {
     if (list.size() >= limit) break;
-    if (!entry.spec || (!filter.space.empty() && filter.space != name.space) ||
-        (!filter.name.empty() && filter.name != name.name))
-      continue;
+    if (!entry.spec || (!filter.space.empty() && filter.space != name.space)) continue;
     ServiceStatus status{entry.spec, 0, 0, std::nullopt};
     count_endpoints(entry, status);
-    for (const PlannedPort& port : service_planner_.ports_of(name))
-      add(status.figures, figures_of_service(port.service->id, counts));
+    for (const PlannedPort& port : service_planner_.ports_of(name)) ids.push_back(port.service->id);
     list.push_back(std::move(status));
   }
+  const FlowCounts counts = count_flows(ids);
+  for (ServiceStatus& status : list)
+    for (const PlannedPort& port : service_planner_.ports_of(status.spec->name))
+      add(status.figures, figures_of_service(port.service->id, counts));
   return list;
+}
+
+std::shared_ptr<const ServiceSpec> Engine::Impl::service(const ObjectName& name) const {
+  const auto entry = service_planner_.services().find(name);
+  return entry == service_planner_.services().end() ? nullptr : entry->second.spec;
+}
+
+std::vector<ObjectName> Engine::Impl::service_names(size_t limit) const {
+  std::vector<ObjectName> names;
+  for (const auto& [name, entry] : service_planner_.services())
+    if (entry.spec && names.size() < limit) names.push_back(name);
+  return names;
 }
 
 std::vector<ServiceEndpointStatus> Engine::Impl::service_endpoints(const ServiceEntry& entry,
@@ -116,7 +134,8 @@ std::vector<ServiceEndpointStatus> Engine::Impl::service_endpoints(const Service
     const auto [row, is_new] = rows.try_emplace(backend);
     if (!is_new && (row->second.ready || !endpoint->ready)) continue;  // a ready mention tells more
     ServiceEndpointStatus& status = row->second;
-    status = {backend, endpoint->node, endpoint->ready, endpoint->serving, endpoint->terminating, 0, {}};
+    status = {backend, endpoint->node, endpoint->ready, endpoint->serving, endpoint->terminating, 0,
+              {},      false};
     const auto chosen = std::lower_bound(backends.begin(), backends.end(), backend);
     if (chosen != backends.end() && *chosen == backend)
       status.entries = entries[static_cast<size_t>(chosen - backends.begin())];
@@ -124,6 +143,12 @@ std::vector<ServiceEndpointStatus> Engine::Impl::service_endpoints(const Service
     const auto counted = figures->backend_connections.find(backend);
     status.connections = counted != figures->backend_connections.end() ? counted->second : 0;
   }
+  // Of endpoints that are no more, those that still have connections.
+  if (figures)
+    for (const auto& [backend, connections] : figures->backend_connections) {
+      const auto [row, is_gone] = rows.try_emplace(backend);
+      if (is_gone) row->second = {backend, "", false, false, false, 0, connections, true};
+    }
   std::vector<ServiceEndpointStatus> list;
   for (auto& [backend, row] : rows) list.push_back(std::move(row));
   return list;
@@ -133,7 +158,9 @@ std::vector<ServicePortStatus> Engine::Impl::service_ports(const ObjectName& nam
   std::vector<ServicePortStatus> list;
   const auto entry = service_planner_.services().find(name);
   if (entry == service_planner_.services().end()) return list;
-  const FlowCounts counts = count_flows();
+  std::vector<ServiceId> ids;
+  for (const PlannedPort& port : service_planner_.ports_of(name)) ids.push_back(port.service->id);
+  const FlowCounts counts = count_flows(ids);
   for (const PlannedPort& port : service_planner_.ports_of(name)) {
     ServicePortStatus status;
     status.key = port.key;

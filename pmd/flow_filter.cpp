@@ -24,8 +24,10 @@ bool FlowFilter::matches(const FlowEntry& flow) const {
          holds(reply_source, flow.reply.source()) && holds(reply_destination, flow.reply.destination());
 }
 
-bool FlowFilter::matches_service(const std::string& name) const {
-  return service.empty() || name == service || name.starts_with(service + ":");
+bool FlowFilter::matches_service(const std::string& name, const FlowEntry& flow) const {
+  if (service.empty() || name == service || name.starts_with(service + ":")) return true;
+  if (name.empty()) return false;
+  return service == name.substr(0, name.find(':')) + ":" + std::to_string(flow.original.destination_port());
 }
 
 }  // namespace podswitch

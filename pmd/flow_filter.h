@@ -22,8 +22,8 @@ struct FlowFilter {  // an empty field matches all
 
   // Whatever the service.
   bool matches(const FlowEntry& flow) const;
-  // `name`: a flow's, NAMESPACE/NAME:PORT.
-  bool matches_service(const std::string& name) const;
+  // `name`: the flow's service port, NAMESPACE/NAME:NAME-OF-PORT. A port may be said by its number.
+  bool matches_service(const std::string& name, const FlowEntry& flow) const;
   friend bool operator==(const FlowFilter&, const FlowFilter&) = default;
 };
 

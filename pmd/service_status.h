@@ -21,9 +21,8 @@ struct ServiceFigures {
   std::map<Backend, uint64_t> backend_connections;  // now; those without are absent
 };
 
-struct ServiceFilter {  // an empty field matches all
-  std::string space;
-  std::string name;
+struct ServiceFilter {
+  std::string space;  // empty: all
 };
 
 struct ServiceStatus {
@@ -38,6 +37,7 @@ struct ServiceEndpointStatus {
   bool ready = false, serving = false, terminating = false;
   uint32_t entries = 0;                 // of the table of choices; 0: new flows do not get it
   std::optional<uint64_t> connections;  // nullopt: not counted
+  bool is_gone = false;                 // no slice has it any more, but connections do
 };
 
 struct ServicePortStatus {

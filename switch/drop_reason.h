@@ -42,9 +42,9 @@ enum class Disposition : uint8_t { Dropped, Forwarded };
   X(ServicePort,      service_port,       Dropped,   "to the address of a Service that has no such protocol and port: refused, as are pings") \
   X(ServiceNoEndpoint, service_no_endpoint, Dropped, "to a Service without endpoints: refused")                \
   X(ServiceNoConnection, service_no_connection, Dropped, "to a Service, but of no connection, and it begins none") \
-  X(FlowTableFull,    flow_table_full,    Dropped,   "begins a connection to a Service, but the flow table is full") \
+  X(FlowTableFull,    flow_table_full,    Dropped,   "begins a connection to a Service, but the flow table is full; or its connection was forgotten at that moment") \
   X(FlowNoPort,       flow_no_port,       Dropped,   "begins a connection, but its answers would look like another's, whatever its port") \
-  X(FlowUntranslatable, flow_untranslatable, Dropped, "of a Service's connection, but its headers lie in several buffers, or it is SCTP in fragments") \
+  X(FlowUntranslatable, flow_untranslatable, Dropped, "of a Service's connection, but its headers lie in several buffers, it is SCTP in fragments, or a pod reaches itself and there is no gateway address") \
   X(FragmentEarly,    fragment_early,     Dropped,   "fragment to or from a Service whose first fragment did not come in time, or too many such") \
   X(HandOverRefused,  hand_over_refused,  Dropped,   "another worker was to finish the packet, but too many waited for it, or the uplink had gone") \
   X(SamePort,         same_port,          Dropped,   "destination lives on the port of origin")                  \

@@ -8,6 +8,9 @@ namespace podswitch {
 bool HeldFragments::hold(rte_mbuf& packet, const PacketMeta& meta, PortId in_port,
                          const FragmentKey& datagram, uint32_t now) noexcept {
   if (count_ == kCapacity) return false;
+  const auto of_port = std::count_if(held_.begin(), held_.begin() + count_,
+                                     [&](const Held& held) { return held.in_port == in_port; });
+  if (of_port >= kOfOnePort) return false;
   if (count_ == 0) oldest_ = now;
   held_[count_++] = {&packet, meta, datagram, now, in_port, false};
   return true;

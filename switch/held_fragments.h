@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Fragments that came before the first one of their datagram, which alone says whose they are: held until it
-// comes, for a second or two, and not many. Owned by one worker; a first fragment that another worker gets
-// does not release them, since one port's packets mostly stay with one.
+// comes, for a second or two, and not many, of one port only a part. Owned by one worker; a first fragment
+// that another worker gets does not release them, since one port's packets mostly stay with one.
 #pragma once
 
 #include <rte_mbuf.h>
@@ -17,6 +17,7 @@ namespace podswitch {
 class HeldFragments {
  public:
   static constexpr uint16_t kCapacity = 64;
+  static constexpr uint16_t kOfOnePort = 16;
   static constexpr uint32_t kSeconds = 1;  // and up to one more
 
   // False: there is no room. True: the packet is no longer the burst's.

@@ -19,7 +19,6 @@ uint16_t Gateway::router_lifetime_seconds() const {
 }
 
 Fid FidMap::get(const std::string& network, uint16_t vlan) {
-  if (vlan != 0) get(network, 0);
   const auto [it, is_new] = fids_.try_emplace({network, vlan}, static_cast<Fid>(names_.size()));
   if (!is_new) return it->second;
   if (names_.size() >= kNoFid) {
@@ -27,6 +26,7 @@ Fid FidMap::get(const std::string& network, uint16_t vlan) {
     throw std::length_error("more than 65534 pairs of network and VLAN since the daemon started");
   }
   names_.emplace_back(network, vlan);
+  if (vlan != 0) get(network, 0);
   return it->second;
 }
 
@@ -154,7 +154,7 @@ void add_routing(Snapshot& snapshot, const Gateway& gateway, const Routing& rout
   snapshot.routes_version = routing.version;
   if (routing.tunnel) add_tunnel(snapshot, *routing.tunnel, fids);
   snapshot.fids.resize(fids.size());
-  if (routing.services.table && !routing.services.table->empty()) snapshot.services = routing.services.table;
+  snapshot.services = routing.services.table;
   for (Fid fid = 1; fid < snapshot.fids.size(); ++fid) {
     FidView& view = snapshot.fids[fid];
     const std::string& network = fids.name(fid).first;

@@ -187,7 +187,7 @@ class FidMap {
  public:
   // Throws std::length_error when all 65,534 are taken.
   Fid get(const std::string& network, uint16_t vlan);
-  // The number of VLAN 0 of the same network, which it has had before any other.
+  // The number of VLAN 0 of the same network.
   Fid network_of(Fid fid) const { return fids_.at({names_.at(fid).first, 0}); }
   // The network and VLAN behind a number that get() gave out.
   const std::pair<std::string, uint16_t>& name(Fid fid) const { return names_.at(fid); }
@@ -220,7 +220,7 @@ struct Routing {
   uint32_t version = 1;                                      // of the tables; not 0
   struct Services {
     std::string network;
-    std::shared_ptr<const ServiceTable> table;  // nullptr or empty: there are none
+    std::shared_ptr<const ServiceTable> table;  // nullptr: nobody looks for flows
   };
   Services services;
   struct Tunnel {

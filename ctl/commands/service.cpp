@@ -14,20 +14,6 @@ namespace {
 
 using Json = nlohmann::json;
 
-std::string_view to_string(ServiceType type) {
-  switch (type) {
-    case ServiceType::ClusterIp:
-      return "ClusterIP";
-    case ServiceType::NodePort:
-      return "NodePort";
-    case ServiceType::LoadBalancer:
-      return "LoadBalancer";
-    case ServiceType::ExternalName:
-      break;
-  }
-  return "ExternalName";
-}
-
 std::string text_of(const IpAddress& ip, uint16_t port) {
   return fmt::format(fmt::runtime(ip.is_v4() ? "{}:{}" : "[{}]:{}"), ip.to_string(), port);
 }
@@ -63,6 +49,7 @@ Json row_of(const ServiceStatus& status) {
 }
 
 std::string conditions_of(const ServiceEndpointStatus& endpoint) {
+  if (endpoint.is_gone) return "gone";
   std::vector<std::string_view> words{endpoint.ready ? "ready" : "not ready"};
   if (!endpoint.ready && endpoint.serving) words.emplace_back("serving");
   if (endpoint.terminating) words.emplace_back("terminating");
@@ -107,13 +94,11 @@ ObjectName parse_name(const std::string& text) {
 }
 
 // Throws Error under `path`.
-ServiceStatus require_service(const Engine& engine, const ObjectName& name, const char* path) {
-  // An empty word would match all.
-  auto found = name.space.empty() || name.name.empty() ? std::vector<ServiceStatus>{}
-                                                       : engine.services({name.space, name.name}, 1);
-  if (!found.empty()) return std::move(found.front());
+std::shared_ptr<const ServiceSpec> require_service(const Engine& engine, const ObjectName& name,
+                                                   const char* path) {
+  if (auto found = engine.service(name)) return found;
   std::vector<std::string> names;
-  for (const ServiceStatus& service : engine.services({}, 1000)) names.push_back(text_of(service.spec->name));
+  for (const ObjectName& known : engine.service_names(1000)) names.push_back(text_of(known));
   throw Error(path, fmt::format("no Service '{}'{}", text_of(name),
                                 suggestion(text_of(name), {names.begin(), names.end()})));
 }
@@ -160,7 +145,7 @@ Json row_of(const ServiceChoice& choice) {
 }  // namespace
 
 Answer DaemonCommands::service_list(const Call& call) {
-  const ServiceFilter filter{call.text("namespace"), ""};
+  const ServiceFilter filter{call.text("namespace")};
   Json rows = Json::array();
   for (const ServiceStatus& status : controller_.engine().services(filter, row_limit(call)))
     rows.push_back(row_of(status));
@@ -183,8 +168,8 @@ Answer DaemonCommands::service_where(const Call& call) {
   const ObjectName name = parse_name(text.substr(0, colon));
   const std::string port = text.substr(colon + 1);
   const Client client = parse_client(call.text("from"));
-  const ServiceStatus service = require_service(controller_.engine(), name, "service");
-  const std::vector<ServicePort>& ports = service.spec->ports;
+  const auto service = require_service(controller_.engine(), name, "service");
+  const std::vector<ServicePort>& ports = service->ports;
   if (std::none_of(ports.begin(), ports.end(), [&](const ServicePort& known) {
         return known.name == port || std::to_string(known.port) == port;
       }))

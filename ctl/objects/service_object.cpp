@@ -125,7 +125,7 @@ class ServiceReader {
     const auto number = reader_.number(json, place, "port", 1);
     if (!json.contains("port")) reader_.add(place.member("port"), "missing: 1 to 65535");
     port.node_port = reader_.number(json, place, "nodePort", 0).value_or(0);
-    if (needs_name && !json.contains("name"))
+    if (needs_name && (!json.contains("name") || json.at("name") == ""))
       reader_.add(place.member("name"), "missing: each of several ports has a name");
     if (!port.name.empty() && !names_.insert(port.name).second)
       reader_.add(place.member("name"), fmt::format("'{}' comes twice", port.name));
@@ -164,20 +164,6 @@ std::string text_of(const std::vector<IpAddress>& ips) {
 }
 
 }  // namespace
-
-std::string_view to_string(ServiceType type) {
-  switch (type) {
-    case ServiceType::ClusterIp:
-      return "ClusterIP";
-    case ServiceType::NodePort:
-      return "NodePort";
-    case ServiceType::LoadBalancer:
-      return "LoadBalancer";
-    case ServiceType::ExternalName:
-      break;
-  }
-  return "ExternalName";
-}
 
 ServiceSpec service_from_object(const Json& object, const std::string& path) {
   return ServiceReader(object, path).run();

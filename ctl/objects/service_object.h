@@ -11,7 +11,6 @@
 
 namespace podswitch {
 
-std::string_view to_string(ServiceType type);  // "ClusterIP", as Kubernetes writes it
 
 // Throws Error with all that is wrong, each under `path` + "." + where (just where when `path` is empty).
 ServiceSpec service_from_object(const nlohmann::json& object, const std::string& path);

@@ -38,8 +38,9 @@ class Translator {
  private:
   // How a packet is looked at.
   enum class Path : uint8_t {
-    None,   // not at all
-    Plain,  // IPv4, no options, no fragment, all headers in the first segment: in registers
+    None,     // not at all
+    Plain,    // IPv4, no options, no fragment, all headers in the first segment: in registers
+    Fetched,  // fully, but what that needs of the flow table is on its way: IPv6
     Full,
   };
   struct Look {
@@ -52,6 +53,7 @@ class Translator {
 
   // translate_plain.cpp
   Path look_at(const rte_mbuf& packet, const PacketMeta& meta, Look& look) const noexcept;
+  Path look_at_v6(const rte_mbuf& packet, const PacketMeta& meta, Look& look) const noexcept;
   bool finish(rte_mbuf& packet, PacketMeta& meta, uint16_t index, const Look& look) noexcept;
   bool leads_on_plainly(const NextHop& hop, const rte_mbuf& packet, const net::Ipv4Header& ip) const noexcept;
 

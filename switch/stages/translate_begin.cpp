@@ -50,7 +50,7 @@ void Translator::go_to_service(rte_mbuf& packet, PacketMeta& meta, const net::L3
                      .reply = FlowKey::of(backend.ip, backend.port, client, key.source_port(), key.protocol(),
                                           key.network()),
                      .service = service.id,
-                     .state = first_state(key.protocol(), event, false)};
+                     .state = first_state(key.protocol(), event)};
   const FlowTable::Outcome outcome = insert(packet, meta, l3, flow);
   if (outcome == FlowTable::Outcome::Full) meta.drop(DropReason::FlowTableFull);
   if (outcome == FlowTable::Outcome::NoPort) meta.drop(DropReason::FlowNoPort);
@@ -63,7 +63,7 @@ void Translator::track(rte_mbuf& packet, PacketMeta& meta, const net::L3& l3, co
   const NewFlow flow{.original = key,
                      .reply = key.reversed(),
                      .service = kNoService,
-                     .state = first_state(key.protocol(), read_event(packet, l3), true)};
+                     .state = first_state(key.protocol(), read_event(packet, l3))};
   if (insert(packet, meta, l3, flow) == FlowTable::Outcome::NoPort) meta.drop(DropReason::FlowNoPort);
 }
 

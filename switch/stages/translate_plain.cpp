@@ -43,7 +43,7 @@ inline Translator::Path Translator::look_at(const rte_mbuf& packet, const Packet
       meta.verdict == Verdict::Route || (meta.verdict == Verdict::Undecided && !is_group(meta.destination));
   if (!is_open || snapshot_.fids[meta.fid].services == nullptr) return Path::None;
   if (meta.ether_type != net::kEtherTypeIpv4)
-    return meta.ether_type == net::kEtherTypeIpv6 ? Path::Full : Path::None;
+    return meta.ether_type == net::kEtherTypeIpv6 ? look_at_v6(packet, meta, look) : Path::None;
   constexpr uint32_t kUdpEnd = sizeof(net::Ipv4Header) + sizeof(net::UdpHeader);
   constexpr uint32_t kTcpEnd = sizeof(net::Ipv4Header) + sizeof(net::TcpHeader);
   if (packet.data_len < meta.l3_offset + kUdpEnd) return Path::Full;
@@ -63,13 +63,32 @@ inline Translator::Path Translator::look_at(const rte_mbuf& packet, const Packet
   return Path::Plain;
 }
 
+// Looked at fully later on; what that needs is fetched until then.
+inline Translator::Path Translator::look_at_v6(const rte_mbuf& packet, const PacketMeta& meta,
+                                               Look& look) const noexcept {
+  constexpr uint32_t kEnd = sizeof(net::Ipv6Header) + sizeof(net::UdpHeader);
+  if (packet.data_len < meta.l3_offset + kEnd) return Path::Full;
+  const auto& ip = *rte_pktmbuf_mtod_offset(&packet, const net::Ipv6Header*, meta.l3_offset);
+  if (ip.next_header != net::kProtoUdp && ip.next_header != net::kProtoTcp) return Path::Full;
+  FlowKey key;
+  std::memcpy(key.addresses.data(), &ip.source, sizeof key.addresses);
+  std::memcpy(&key.ports, &ip + 1, sizeof key.ports);
+  key.scope = FlowScope::make(ip.next_header, true, snapshot_.fids[meta.fid].network);
+  look.hash = flows_.hash(key);
+  flows_.prefetch_index(look.hash);
+  return Path::Fetched;
+}
+
 void Translator::run() noexcept {
   std::array<Look, kBurstSize> looks;
   std::array<Path, kBurstSize> paths;
   for (uint16_t i = 0; i < burst_.count; ++i)
     paths[i] = look_at(*burst_.packets[i], burst_.meta[i], looks[i]);
   for (uint16_t i = 0; i < burst_.count; ++i)
-    if (paths[i] == Path::Plain) looks[i].slot = flows_.prefetch_record(looks[i].hash);
+    if (paths[i] == Path::Plain)
+      looks[i].slot = flows_.prefetch_record(looks[i].hash);
+    else if (paths[i] == Path::Fetched)
+      flows_.prefetch_addresses(flows_.prefetch_record(looks[i].hash));
   for (uint16_t i = 0; i < burst_.count; ++i) {
     rte_mbuf& packet = *burst_.packets[i];
     PacketMeta& meta = burst_.meta[i];

@@ -64,7 +64,7 @@ class CutTest : public testing::Test {
     auto hop = std::make_unique<NextHop>();
     hop->kind = kind;
     hop->port = port;
-    hop->fid = static_cast<Fid>(port == kTrunk ? 4 : 1);  // tagged has one without a VLAN, too
+    hop->fid = static_cast<Fid>(port == kTrunk ? 3 : 1);
     hop->mtu = mtu;
     const MacAddress to = mac(kMacB), from = mac(kGatewayMac);
     std::copy_n(to.bytes.begin(), 6, hop->macs.begin());

@@ -41,7 +41,17 @@ struct Became {
 // A TCP connection as it looks from between the two ends.
 class ModelTcp {
  public:
-  enum class Phase { SynSent, SynReceived, Established, FinWait, CloseWait, LastAck, TimeWait, Close };
+  enum class Phase {
+    SynSent,
+    PickedUp,
+    SynReceived,
+    Established,
+    FinWait,
+    CloseWait,
+    LastAck,
+    TimeWait,
+    Close
+  };
   explicit ModelTcp(Phase phase) : phase_(phase) {}
   void see(bool by_client, uint8_t flags) {
     const bool syn = flags & net::kTcpSyn, fin = flags & net::kTcpFin, ack = flags & net::kTcpAck;
@@ -49,14 +59,17 @@ class ModelTcp {
       phase_ = Phase::Close;
     } else if (syn) {
       if (phase_ == Phase::SynSent && !by_client) phase_ = Phase::SynReceived;
-    } else if (fin && (phase_ == Phase::SynReceived || phase_ == Phase::Established)) {
+      if (phase_ == Phase::PickedUp && by_client) phase_ = Phase::SynSent;
+    } else if (fin && (phase_ == Phase::SynReceived || phase_ == Phase::Established ||
+                       (phase_ == Phase::PickedUp && !by_client))) {
       phase_ = Phase::FinWait;
       client_closed_first_ = by_client;
     } else if (fin) {
       const bool is_half_closed = phase_ == Phase::FinWait || phase_ == Phase::CloseWait;
       if (is_half_closed && by_client != client_closed_first_) phase_ = Phase::LastAck;
     } else if (ack) {
-      if (phase_ == Phase::SynReceived && by_client)
+      const bool is_answered = phase_ == Phase::PickedUp && !by_client;
+      if (is_answered || (phase_ == Phase::SynReceived && by_client))
         phase_ = Phase::Established;
       else if (phase_ == Phase::FinWait && by_client != client_closed_first_)
         phase_ = Phase::CloseWait;
@@ -68,10 +81,11 @@ class ModelTcp {
     return phase_ == Phase::LastAck || phase_ == Phase::TimeWait || phase_ == Phase::Close;
   }
   uint32_t timeout() const {
-    static const std::map<Phase, uint32_t> seconds{{Phase::SynSent, 120},           {Phase::SynReceived, 60},
-                                                   {Phase::Established, 24 * 3600}, {Phase::FinWait, 120},
-                                                   {Phase::CloseWait, 3600},        {Phase::LastAck, 30},
-                                                   {Phase::TimeWait, 120},          {Phase::Close, 10}};
+    static const std::map<Phase, uint32_t> seconds{{Phase::SynSent, 120},    {Phase::PickedUp, 120},
+                                                   {Phase::SynReceived, 60}, {Phase::Established, 24 * 3600},
+                                                   {Phase::FinWait, 120},    {Phase::CloseWait, 3600},
+                                                   {Phase::LastAck, 30},     {Phase::TimeWait, 120},
+                                                   {Phase::Close, 10}};
     return seconds.at(phase_);
   }
 
@@ -120,7 +134,7 @@ class ServiceModel {
       return expect(became, by_client ? flow->reply.back() : flow->original.back());
     }
     if (packet.is_routed && is_vip(tuple.destination)) return see_first(packet, became);
-    if (is_endpoint(tuple) && tuple != tuple.back()) return begin(packet, became, tuple.back(), true);
+    if (is_endpoint(tuple) && tuple != tuple.back()) return begin(packet, became, tuple.back());
     if (gateways_.count(tuple.destination) != 0) return "";  // the switch itself is meant
     return expect(became, tuple);
   }
@@ -198,12 +212,11 @@ class ServiceModel {
     if (client == backend.ip)
       for (const IpAddress& gateway : gateways_)
         if (gateway.is_v4() == client.is_v4()) client = gateway;
-    return begin(packet, became, {backend.ip, client, backend.port, tuple.source_port, tuple.protocol},
-                 false);
+    return begin(packet, became, {backend.ip, client, backend.port, tuple.source_port, tuple.protocol});
   }
 
   // `reply`: what answers look like if that is nobody else's.
-  std::string begin(const Seen& packet, const Became& became, Tuple reply, bool is_tracked_only) {
+  std::string begin(const Seen& packet, const Became& became, Tuple reply) {
     const uint16_t port = reply.destination_port;
     if (find(reply)) {
       if (became.kind != Became::Kind::Passed) return "did not begin a flow, but " + became.reason;
@@ -214,8 +227,10 @@ class ServiceModel {
     }
     auto flow = std::make_shared<Flow>(Flow{.original = packet.tuple, .reply = reply, .seen = now_});
     const bool is_reset = (packet.tcp_flags & net::kTcpRst) != 0;
-    if (is_tracked_only && !is_syn(packet))
-      flow->tcp = ModelTcp(is_reset ? ModelTcp::Phase::Close : ModelTcp::Phase::Established);
+    const auto phase = is_reset         ? ModelTcp::Phase::Close
+                       : is_syn(packet) ? ModelTcp::Phase::SynSent
+                                        : ModelTcp::Phase::PickedUp;
+    flow->tcp = ModelTcp(phase);
     flows_[flow->original] = flows_[flow->reply] = flow;
     return expect(became, reply.back());
   }

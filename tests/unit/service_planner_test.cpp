@@ -280,7 +280,6 @@ TEST(Snapshot, KnowsEachNetworkAndItsServices) {
   ServicePlanner planner;
   FidMap fids;
   Routing routing;
-  routing.services = {"default", planner.table()};
   const std::vector<BridgePort> ports{{.id = 0, .vlan = {VlanMode::Access, 7, {}}},
                                       {.id = 1},
                                       {.id = 2, .network = "other", .vlan = {VlanMode::Trunk, 0, {7, 8}}}};
@@ -288,7 +287,7 @@ TEST(Snapshot, KnowsEachNetworkAndItsServices) {
   Services services;
   services[named("a")] = web("a", "10.96.0.1", 2);
   apply(planner, services);
-  routing.services.table = planner.table();
+  routing.services = {"default", planner.table()};
   const auto snapshot = compile_snapshot(ports, {}, routing, fids);
   const auto view = [&](const char* network, uint16_t vlan) {
     return snapshot->fids[fids.get(network, vlan)];

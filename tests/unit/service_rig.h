@@ -101,13 +101,15 @@ class ServiceRig {
     Routing routing;
     routing.next_hops = &next_hops_;
     routing.tables["default"] = Lpm::build(routes_);
-    if (!services.empty()) routing.services = {"default", make_table(services)};
+    has_services_ |= !services.empty();
+    if (has_services_) routing.services = {"default", make_table(services)};
     return routing;
   }
   void make_room(const ServiceChanges& services) {
     for (const auto& change : services) rig_->service_counters().make_room(change.service->id);
   }
 
+  bool has_services_ = false;  // some time, so that there may be flows
   const Gateway gateway_{mac(kGatewayMac), {ip(kGatewayIp), ip(kGatewayIp6)}};
   std::vector<Route> routes_;
   std::vector<BridgePort> ports_;

@@ -27,7 +27,6 @@ TEST(ServiceTable, AnEmptyOneFindsNothing) {
   EXPECT_TRUE(table.empty());
   EXPECT_FALSE(table.may_be_vip(vip(1)));
   EXPECT_FALSE(table.find(vip(1), kTcp, 80).is_vip);
-  table.prefetch(vip(1));
 }
 
 TEST(ServiceTable, TellsAWrongPortFromAWrongAddress) {

@@ -103,10 +103,13 @@ TEST_P(TranslateFragmentTest, AFragmentWhoseFirstOneDoesNotComeIsDroppedAfterAWh
 }
 
 TEST_P(TranslateFragmentTest, OnlySoManyAreHeld) {
-  for (int i = 0; i < HeldFragments::kCapacity; ++i) ASSERT_EQ(rig_.send(1, sent(false)).verdict(), "held");
+  for (int i = 0; i < HeldFragments::kOfOnePort; ++i) ASSERT_EQ(rig_.send(1, sent(false)).verdict(), "held");
   EXPECT_EQ(rig_.send(1, sent(false)).verdict(), "fragment_early");
+  // Nobody takes the others' places.
+  const auto others = piece(ServiceRig::from(2), f_.pods[2], f_.vip, 64, false, 4000, 53);
+  EXPECT_EQ(rig_.send(2, others).verdict(), "held");
   rig_.rig().pass_seconds(2);
-  EXPECT_EQ(rig_.rig().resume().size(), size_t{HeldFragments::kCapacity});
+  EXPECT_EQ(rig_.rig().resume().size(), size_t{HeldFragments::kOfOnePort} + 1);
   EXPECT_EQ(rig_.send(1, sent(false)).verdict(), "held");
 }
 

@@ -73,6 +73,9 @@ TEST_P(TranslateTcpTest, AConnectionKeepsItsBackendWhateverBecomesOfTheService) 
   rig_.set_services(services({}));
   EXPECT_EQ(backend_of(send(4000, kAck)), 8080);
   EXPECT_EQ(backend_of(send(4001, kSyn)), 9090);
+  rig_.set_services(ServiceChanges{});  // and when the last one goes
+  EXPECT_EQ(backend_of(send(4000, kAck)), 8080);
+  EXPECT_EQ(answer(4000, kAck).verdict(), "to 1");
 }
 
 TEST_P(TranslateTcpTest, ASynBeginsAnewWhatIsOverMaybeWithAnotherBackend) {

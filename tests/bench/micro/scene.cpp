@@ -100,7 +100,8 @@ Scene::Scene(const Setup& setup)
       counters_(std::make_unique<PortCounterTable>()),
       learned_(std::make_unique<LearnRing>()),
       receive_flags_(setup.receive_flags) {
-  if (snapshot_->fids.size() != kFid + 1) throw std::runtime_error("the ports share no network");
+  if (snapshot_->fids.size() <= kFid || snapshot_->fids[kFid].members.size() < 2)
+    throw std::runtime_error("the ports share no network");
   local.fdb = &addresses_.fdb;
   local.ports = counters_.get();
   local.learned = learned_.get();

@@ -76,15 +76,21 @@ TEST(Conntrack, APingHasNoPorts) {
 }
 
 TEST(Conntrack, AServiceIsNamedWithOrWithoutItsPort) {
+  const FlowEntry flow = entry("10.1.0.1", "10.96.0.1", "10.1.0.3", 6, FlowState::TcpEstablished);
   const FlowFilter whole = flow_filter({{"service", "shop/web"}});
-  EXPECT_TRUE(whole.matches_service("shop/web:http"));
-  EXPECT_FALSE(whole.matches_service("shop/web-2:http"));
-  EXPECT_FALSE(whole.matches_service(""));
+  EXPECT_TRUE(whole.matches_service("shop/web:http", flow));
+  EXPECT_FALSE(whole.matches_service("shop/web-2:http", flow));
+  EXPECT_FALSE(whole.matches_service("", flow));
   const FlowFilter port = flow_filter({{"service", "shop/web:http"}});
-  EXPECT_TRUE(port.matches_service("shop/web:http"));
-  EXPECT_FALSE(port.matches_service("shop/web:https"));
-  EXPECT_TRUE(FlowFilter{}.matches_service(""));
+  EXPECT_TRUE(port.matches_service("shop/web:http", flow));
+  EXPECT_FALSE(port.matches_service("shop/web:https", flow));
+  EXPECT_TRUE(FlowFilter{}.matches_service("", flow));
   EXPECT_NE(whole, FlowFilter{});
+  const FlowFilter number = flow_filter({{"service", "shop/web:80"}});
+  EXPECT_TRUE(number.matches_service("shop/web:http", flow));
+  EXPECT_TRUE(number.matches_service("shop/web", flow));
+  EXPECT_FALSE(number.matches_service("shop/web-2", flow));
+  EXPECT_FALSE(flow_filter({{"service", "shop/web:81"}}).matches_service("shop/web:http", flow));
 }
 
 TEST(Conntrack, AllThatIsWrongWithAFilterIsSaid) {

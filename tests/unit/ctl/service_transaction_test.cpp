@@ -142,10 +142,10 @@ TEST_F(ServiceTransaction, PrunesEachKindByItself) {
 TEST_F(ServiceTransaction, RefusesAClusterIpThatIsAnothers) {
   apply({service("a", "10.96.0.1")});
   EXPECT_EQ(refused({slice("x", "b"), service("b", "10.96.0.1")}),
-            "objects[1].spec.clusterIPs[0]: 10.96.0.1 is the cluster IP of service default/a: each service "
+            "objects[1].spec.clusterIP: 10.96.0.1 is the cluster IP of service default/a: each service "
             "has its own");
   EXPECT_THAT(refused({service("c", "10.96.0.3"), service("d", "10.96.0.3")}),
-              HasSubstr("objects[1].spec.clusterIPs[0]"));
+              HasSubstr("objects[1].spec.clusterIP"));
   EXPECT_THAT(entries(), ElementsAre("a:"));
 }
 
