@@ -11,7 +11,6 @@
 
 namespace podswitch {
 
-
 // Throws Error with all that is wrong, each under `path` + "." + where (just where when `path` is empty).
 ServiceSpec service_from_object(const nlohmann::json& object, const std::string& path);
 // The parts that service_from_object() reads.
