@@ -71,8 +71,9 @@ TimeoutText timeout_text(const FlowStateInfo& state) {
   std::string protocol(state.timeout_key.substr(0, state.timeout_key.find('-')));
   for (char& c : protocol) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
   return {fmt::format("flows.timeout-{}", state.timeout_key), std::to_string(state.default_seconds),
-          fmt::format("{}: silent seconds after which a connection in {} is forgotten, 1 to {}.", protocol,
-                      states_of(state.timeout_key), kMaxTimeoutSeconds)};
+          fmt::format("{}: silent seconds after which a connection in {} is forgotten, 1 to {}.{}", protocol,
+                      states_of(state.timeout_key), kMaxTimeoutSeconds,
+                      state.timeout_key == "icmp" ? " Of pings that are masqueraded: none are as yet." : "")};
 }
 
 std::vector<Option> make_options() {
@@ -83,8 +84,9 @@ std::vector<Option> make_options() {
        .default_note = "",
        .help =
            "Connections the switch can know at a time, 1024 to 64000000; each takes about 150 bytes. A full "
-           "table gives up those that nobody answered or that are over, oldest first, and refuses new ones "
-           "when there are none.",
+           "table gives up one that nobody answered or that is over, the oldest of 64 neighbours, and "
+           "refuses "
+           "the new one when there is none among 256.",
        .set = set_capacity},
       {.key = "flows.file",
        .value_name = "auto|none|PATH",
