@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "switch/fragment_flow.h"
 
-#include "switch/fragment_table.h"
-
 namespace podswitch {
 namespace {
 
@@ -10,13 +8,17 @@ namespace {
 FragmentPorts note_first(const rte_mbuf& packet, const FragmentKey& key, const net::L3& l3,
                          Local& local) noexcept {
   const FragmentPorts ports = ports_of(packet, l3).value_or(FragmentPorts{0, 0, l3.protocol});
-  const FragmentTable::Outcome outcome = local.fragments->insert(key, ports, local.now_seconds);
-  if (outcome == FragmentTable::Outcome::Evicted) local.fragments_evicted.add(1);
-  if (outcome == FragmentTable::Outcome::Busy) local.fragments_busy.add(1);
+  note_fragment_ports(key, ports, local);
   return ports;
 }
 
 }  // namespace
+
+void note_fragment_ports(const FragmentKey& key, const FragmentPorts& ports, Local& local) noexcept {
+  const FragmentTable::Outcome outcome = local.fragments->insert(key, ports, local.now_seconds);
+  if (outcome == FragmentTable::Outcome::Evicted) local.fragments_evicted.add(1);
+  if (outcome == FragmentTable::Outcome::Busy) local.fragments_busy.add(1);
+}
 
 uint32_t fragment_flow_hash(const rte_mbuf& packet, const PacketMeta& meta, const net::L3& l3,
                             Local& local) noexcept {

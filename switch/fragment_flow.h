@@ -8,11 +8,15 @@
 #include <cstdint>
 
 #include "switch/burst.h"
+#include "switch/fragment_table.h"
 #include "switch/local.h"
 #include "switch/net/flow_hash.h"
 #include "switch/net/l3.h"
 
 namespace podswitch {
+
+// What a first fragment says about the later ones, in the workers' table of them; counts what became of it.
+void note_fragment_ports(const FragmentKey& key, const FragmentPorts& ports, Local& local) noexcept;
 
 uint32_t fragment_flow_hash(const rte_mbuf& packet, const PacketMeta& meta, const net::L3& l3,
                             Local& local) noexcept;

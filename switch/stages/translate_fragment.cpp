@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Fragments: only the first one has ports. It leaves them in the workers' fragment table, and the later ones
 // follow; a later one that comes first is held for a moment (switch/held_fragments.h).
-#include "switch/fragment_table.h"
+#include "switch/fragment_flow.h"
 #include "switch/net/headers.h"
 #include "switch/stages/translate.h"
 
@@ -16,9 +16,7 @@ void Translator::translate_fragment(rte_mbuf& packet, PacketMeta& meta, const ne
     FlowKey key;
     if (!read_tuple(packet, meta.l3_offset, is_v6, l3, network, key)) return refuse_other(packet, meta, l3);
     const FragmentPorts ports{key.source_port(), key.destination_port(), l3.protocol};
-    const auto outcome = local_.fragments->insert(datagram, ports, now_);
-    if (outcome == FragmentTable::Outcome::Evicted) local_.fragments_evicted.add(1);
-    if (outcome == FragmentTable::Outcome::Busy) local_.fragments_busy.add(1);
+    note_fragment_ports(datagram, ports, local_);
     local_.held.release(datagram);
     return follow(packet, meta, l3, key);
   }
