@@ -74,6 +74,11 @@ struct Burst {
   std::array<Cut, kBurstSize> cuts;             // written with Verdict::Fragment only
   std::array<const NextHop*, kBurstSize> hops;  // of what is routed; nullptr: no route
 
+  // Before the first stage that looks at it.
+  void begin() noexcept {
+    to_route = to_deliver = settled = 0;
+    with_hop = translated = 0;
+  }
   // False: no verdict is Undecided. May be true although none is.
   bool is_any_open() const noexcept { return to_route + to_deliver < count; }
 };

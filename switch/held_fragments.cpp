@@ -25,8 +25,8 @@ void HeldFragments::release(const FragmentKey& datagram) noexcept {
 }
 
 uint16_t HeldFragments::take(Burst& burst, const Fdb& fdb, uint32_t now) noexcept {
-  burst.count = burst.to_route = burst.to_deliver = 0;
-  burst.with_hop = burst.translated = burst.settled = 0;
+  burst.begin();
+  burst.count = 0;
   burst.in_port = kNoPort;
   uint16_t left = 0;
   oldest_ = now;

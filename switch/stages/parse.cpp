@@ -77,8 +77,7 @@ void parse_one(rte_mbuf& packet, PacketMeta& meta, const PortView& port) noexcep
 
 void parse(Burst& burst, const Snapshot& snapshot, Local& local) noexcept {
   const PortView& port = snapshot.ports[burst.in_port];
-  burst.to_route = burst.to_deliver = 0;
-  burst.with_hop = burst.translated = burst.settled = 0;
+  burst.begin();
   uint64_t last_source = 0;
   uint64_t last_destination = 0;
   Fdb::Place source_place{};

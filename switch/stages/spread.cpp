@@ -68,8 +68,7 @@ uint16_t take_over(Burst& burst, HandOverRing& ring, const Snapshot& snapshot) n
   burst.count = ring.take(handed.data(), kBurstSize);
   if (burst.count == 0) return 0;
   burst.in_port = handed[0].in_port;
-  burst.to_route = burst.to_deliver = 0;
-  burst.with_hop = burst.translated = burst.settled = 0;
+  burst.begin();
   for (uint16_t i = 0; i < burst.count; ++i) rte_prefetch0(handed[i].packet);
   for (uint16_t i = 0; i < burst.count; ++i) rte_prefetch0(rte_pktmbuf_mtod(handed[i].packet, void*));
   for (uint16_t i = 0; i < burst.count; ++i) read_again(burst, i, handed[i]);
